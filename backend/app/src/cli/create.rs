@@ -1,0 +1,260 @@
+//! What `orlop run` is asked for, as the API's create request. Pure.
+
+use std::collections::HashMap;
+
+use anyhow::{Context as _, ensure};
+use bollard::models::{
+    ContainerCreateBody, HostConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum,
+};
+use orlop_model::network::PublishedPort;
+use orlop_model::quantity::ByteSize;
+
+/// Options that describe the container.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct CreateOptions {
+    /// Name of the container
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Keep standard input open
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+    /// Give it a terminal
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+    /// Remove the container when it ends
+    #[arg(long)]
+    pub(crate) rm: bool,
+    /// Environment variable; without a value, the one of this environment
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Publish a port: [[ADDRESS:]PORT:]PORT[/udp]
+    #[arg(short, long, value_name = "PORT")]
+    pub(crate) publish: Vec<String>,
+    /// Publish every exposed port on a free one
+    #[arg(short = 'P', long)]
+    pub(crate) publish_all: bool,
+    /// Mount a folder or volume: SOURCE:TARGET[:ro]
+    #[arg(short, long, value_name = "MOUNT")]
+    pub(crate) volume: Vec<String>,
+    /// Mount memory: TARGET[:OPTIONS]
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) tmpfs: Vec<String>,
+    /// Working directory
+    #[arg(short, long)]
+    pub(crate) workdir: Option<String>,
+    /// User, and optionally group, by name or number
+    #[arg(short, long)]
+    pub(crate) user: Option<String>,
+    /// Program in place of the image's entry point
+    #[arg(long)]
+    pub(crate) entrypoint: Option<String>,
+    /// Host name
+    #[arg(long)]
+    pub(crate) hostname: Option<String>,
+    /// Label
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub(crate) label: Vec<String>,
+    /// Network: bridge, none or host
+    #[arg(long, visible_alias = "net")]
+    pub(crate) network: Option<String>,
+    /// Most memory, such as 512m
+    #[arg(short, long)]
+    pub(crate) memory: Option<ByteSizeArgument>,
+    /// Most CPUs, such as 1.5
+    #[arg(long)]
+    pub(crate) cpus: Option<f64>,
+    /// Most processes
+    #[arg(long)]
+    pub(crate) pids_limit: Option<i64>,
+    /// What to do when it ends: no, always, unless-stopped, on-failure[:N]
+    #[arg(long)]
+    pub(crate) restart: Option<orlop_model::request::RestartPolicy>,
+    /// No writes to the root file system
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// All capabilities and devices, no filter
+    #[arg(long)]
+    pub(crate) privileged: bool,
+    /// Add a capability
+    #[arg(long)]
+    pub(crate) cap_add: Vec<String>,
+    /// Take a capability away
+    #[arg(long)]
+    pub(crate) cap_drop: Vec<String>,
+    /// no-new-privileges, seccomp=unconfined
+    #[arg(long)]
+    pub(crate) security_opt: Vec<String>,
+    /// Run a small init as process 1
+    #[arg(long)]
+    pub(crate) init: bool,
+    /// Signal that asks it to stop
+    #[arg(long)]
+    pub(crate) stop_signal: Option<String>,
+    /// Seconds until stop kills
+    #[arg(long)]
+    pub(crate) stop_timeout: Option<i64>,
+    /// Image: name, id, or a unique part of the id's beginning
+    pub(crate) image: String,
+    /// Program and arguments in place of the image's
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<String>,
+}
+
+/// An amount of memory on the command line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ByteSizeArgument(i64);
+
+impl std::str::FromStr for ByteSizeArgument {
+    type Err = anyhow::Error;
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let size: ByteSize = text.parse()?;
+        Ok(Self(i64::try_from(size.0).context("too large")?))
+    }
+}
+
+impl CreateOptions {
+    /// The request; `environment` looks a variable up for `-e NAME`.
+    pub(crate) fn body(
+        &self,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<ContainerCreateBody> {
+        let env = self
+            .env
+            .iter()
+            .filter_map(|entry| match entry.contains('=') {
+                true => Some(entry.clone()),
+                false => environment(entry).map(|value| format!("{entry}={value}")),
+            });
+        Ok(ContainerCreateBody {
+            image: Some(self.image.clone()),
+            cmd: (!self.command.is_empty()).then(|| self.command.clone()),
+            entrypoint: self.entrypoint.clone().map(|program| vec![program]),
+            env: Some(env.collect()),
+            user: self.user.clone(),
+            working_dir: self.workdir.clone(),
+            hostname: self.hostname.clone(),
+            labels: Some(self.label.iter().map(|label| split(label)).collect()),
+            tty: Some(self.tty),
+            open_stdin: Some(self.interactive),
+            stdin_once: Some(self.interactive),
+            stop_signal: self.stop_signal.clone(),
+            stop_timeout: self.stop_timeout,
+            exposed_ports: Some(self.ports()?.into_keys().collect()),
+            host_config: Some(self.host_config()?),
+            ..ContainerCreateBody::default()
+        })
+    }
+
+    fn host_config(&self) -> anyhow::Result<HostConfig> {
+        let nano_cpus = self.cpus.map(|cpus| {
+            ensure!(
+                cpus > 0.0 && cpus < 1e6,
+                "--cpus {cpus}: a number above 0 is needed"
+            );
+            // Below 10^15: every such float converts exactly enough.
+            Ok((cpus * 1e9) as i64)
+        });
+        let restart = self.restart.map(|policy| RestartPolicy {
+            name: policy
+                .to_string()
+                .split(':')
+                .next()
+                .and_then(|n| n.parse::<RestartPolicyNameEnum>().ok()),
+            maximum_retry_count: match policy {
+                orlop_model::request::RestartPolicy::OnFailure { max_retries } => {
+                    Some(max_retries.into())
+                }
+                _ => None,
+            },
+        });
+        let tmpfs = self.tmpfs.iter().map(|entry| {
+            let (target, options) = entry.split_once(':').unwrap_or((entry, ""));
+            (target.to_owned(), options.to_owned())
+        });
+        Ok(HostConfig {
+            auto_remove: Some(self.rm),
+            binds: Some(self.volume.clone()),
+            tmpfs: Some(tmpfs.collect()),
+            port_bindings: Some(self.ports()?),
+            publish_all_ports: Some(self.publish_all),
+            network_mode: self.network.clone(),
+            memory: self.memory.map(|memory| memory.0),
+            nano_cpus: nano_cpus.transpose()?,
+            pids_limit: self.pids_limit,
+            restart_policy: restart,
+            readonly_rootfs: Some(self.read_only),
+            privileged: Some(self.privileged),
+            cap_add: Some(self.cap_add.clone()),
+            cap_drop: Some(self.cap_drop.clone()),
+            security_opt: Some(self.security_opt.clone()),
+            init: self.init.then_some(true),
+            ..HostConfig::default()
+        })
+    }
+
+    fn ports(&self) -> anyhow::Result<HashMap<String, Option<Vec<PortBinding>>>> {
+        let mut map = HashMap::<String, Option<Vec<PortBinding>>>::new();
+        for text in &self.publish {
+            for port in PublishedPort::parse(text)? {
+                let binding = PortBinding {
+                    host_ip: (!port.host_ip.is_unspecified()).then(|| port.host_ip.to_string()),
+                    host_port: (port.host_port != 0).then(|| port.host_port.to_string()),
+                };
+                map.entry(port.port.to_string())
+                    .or_default()
+                    .get_or_insert_default()
+                    .push(binding);
+            }
+        }
+        Ok(map)
+    }
+}
+
+fn split(label: &str) -> (String, String) {
+    let (name, value) = label.split_once('=').unwrap_or((label, ""));
+    (name.to_owned(), value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: CreateOptions,
+    }
+
+    fn parse(words: &[&str]) -> CreateOptions {
+        Line::try_parse_from([&["run"], words].concat())
+            .expect("valid")
+            .options
+    }
+
+    #[test]
+    fn everything_behind_the_image_is_the_command() {
+        let options = parse(&["-it", "--rm", "debian", "ls", "-l", "--all"]);
+        let body = options.body(|_| None).expect("valid");
+        assert_eq!(
+            body.cmd,
+            Some(vec!["ls".into(), "-l".into(), "--all".into()])
+        );
+        assert_eq!((body.tty, body.open_stdin), (Some(true), Some(true)));
+    }
+
+    #[test]
+    fn environment_and_ports_reach_the_request() {
+        let options = parse(&[
+            "-e", "A=1", "-e", "HOME", "-e", "GONE", "-p", "8080:80", "-m", "64m", "x",
+        ]);
+        let body = options
+            .body(|name| (name == "HOME").then(|| "/root".to_owned()))
+            .expect("valid");
+        assert_eq!(body.env, Some(vec!["A=1".into(), "HOME=/root".into()]));
+        let host = body.host_config.expect("some");
+        assert_eq!(host.memory, Some(64 << 20));
+        assert!(host.port_bindings.expect("some").contains_key("80/tcp"));
+    }
+}

@@ -1,0 +1,352 @@
+//! `POST /containers/create`: Docker's request to ours.
+//!
+//! What Orlop cannot do is refused by its name, never silently ignored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use orlop_model::limits::{Limits, Ulimit};
+use orlop_model::mount::Mount;
+use orlop_model::name::ContainerName;
+use orlop_model::network::{NetworkMode, Port, Protocol, PublishedPort};
+use orlop_model::request::{ContainerRequest, HostRequest, RestartPolicy};
+use orlop_model::spec::Seccomp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::ApiError;
+use crate::types::mounts;
+
+/// A command: a list, or one word for what older clients send.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Words {
+    Many(Vec<String>),
+    One(String),
+}
+
+impl Words {
+    fn into_list(self) -> Vec<String> {
+        match self {
+            Self::Many(list) => list,
+            Self::One(word) => vec![word],
+        }
+    }
+}
+
+/// The request's body.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct CreateBody {
+    hostname: String,
+    domainname: String,
+    user: String,
+    tty: bool,
+    open_stdin: bool,
+    stdin_once: bool,
+    env: Option<Vec<String>>,
+    cmd: Option<Words>,
+    entrypoint: Option<Words>,
+    image: String,
+    volumes: Option<BTreeMap<String, Value>>,
+    working_dir: String,
+    labels: Option<BTreeMap<String, String>>,
+    exposed_ports: Option<BTreeMap<String, Value>>,
+    stop_signal: Option<String>,
+    stop_timeout: Option<u32>,
+    host_config: Option<HostBody>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct HostBody {
+    binds: Option<Vec<String>>,
+    mounts: Option<Vec<mounts::MountBody>>,
+    tmpfs: Option<BTreeMap<String, String>>,
+    port_bindings: Option<BTreeMap<String, Option<Vec<BindingBody>>>>,
+    publish_all_ports: bool,
+    restart_policy: Option<RestartBody>,
+    network_mode: String,
+    auto_remove: bool,
+    privileged: bool,
+    readonly_rootfs: bool,
+    cap_add: Option<Vec<String>>,
+    cap_drop: Option<Vec<String>>,
+    security_opt: Option<Vec<String>>,
+    group_add: Option<Vec<String>>,
+    extra_hosts: Option<Vec<String>>,
+    dns: Option<Vec<String>>,
+    dns_search: Option<Vec<String>>,
+    sysctls: Option<BTreeMap<String, String>>,
+    ulimits: Option<Vec<UlimitBody>>,
+    shm_size: Option<u64>,
+    init: Option<bool>,
+    oom_score_adj: Option<i32>,
+    memory: i64,
+    memory_swap: i64,
+    memory_reservation: i64,
+    nano_cpus: i64,
+    cpu_quota: i64,
+    cpu_period: i64,
+    cpu_shares: i64,
+    cpuset_cpus: String,
+    cpuset_mems: String,
+    pids_limit: Option<i64>,
+    /// Everything else, to be refused when it asks for something.
+    #[serde(flatten)]
+    rest: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct BindingBody {
+    host_ip: String,
+    host_port: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct RestartBody {
+    name: String,
+    maximum_retry_count: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UlimitBody {
+    name: String,
+    soft: i64,
+    hard: i64,
+}
+
+/// Fields that clients send with values which ask for nothing.
+fn asks_for_nothing(key: &str, value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Number(number) => {
+            number.as_i64() == Some(0) || (key == "MemorySwappiness" && number.as_i64() == Some(-1))
+        }
+        Value::String(text) => match key {
+            "IpcMode" => matches!(text.as_str(), "" | "private" | "shareable"),
+            "CgroupnsMode" => matches!(text.as_str(), "" | "private"),
+            "Isolation" => matches!(text.as_str(), "" | "default"),
+            "Runtime" => matches!(text.as_str(), "" | "orlop" | "runc"),
+            _ => text.is_empty(),
+        },
+        Value::Array(list) => {
+            list.is_empty()
+                || key == "ConsoleSize"
+                || matches!(key, "MaskedPaths" | "ReadonlyPaths")
+        }
+        Value::Object(map) => map.is_empty() || (key == "LogConfig" && is_default_log(map)),
+        Value::Bool(true) => false,
+    }
+}
+
+fn is_default_log(map: &serde_json::Map<String, Value>) -> bool {
+    let kind = map.get("Type").and_then(Value::as_str).unwrap_or_default();
+    let options = map.get("Config").and_then(Value::as_object);
+    matches!(kind, "" | "json-file" | "local") && options.is_none_or(serde_json::Map::is_empty)
+}
+
+fn positive(value: i64) -> Option<u64> {
+    u64::try_from(value).ok().filter(|v| *v > 0)
+}
+
+impl CreateBody {
+    /// Translates, naming the field at fault.
+    pub(crate) fn into_request(self, name: Option<&str>) -> Result<ContainerRequest, ApiError> {
+        let bad = |error: &dyn std::fmt::Display| ApiError::bad_request(error.to_string());
+        if self.image.is_empty() {
+            return Err(ApiError::bad_request("no image specified"));
+        }
+        let exposed = self.exposed_ports.unwrap_or_default().into_keys();
+        let text = |text: String| (!text.is_empty()).then_some(text);
+        Ok(ContainerRequest {
+            name: name
+                .map(str::parse::<ContainerName>)
+                .transpose()
+                .map_err(|e| bad(&e))?,
+            image: self.image,
+            entrypoint: self.entrypoint.map(Words::into_list),
+            cmd: self.cmd.map(Words::into_list).filter(|cmd| !cmd.is_empty()),
+            env: self.env.unwrap_or_default(),
+            user: text(self.user),
+            workdir: text(self.working_dir),
+            hostname: text(self.hostname),
+            domainname: text(self.domainname),
+            labels: self.labels.unwrap_or_default(),
+            tty: self.tty,
+            open_stdin: self.open_stdin,
+            stdin_once: self.stdin_once,
+            exposed: exposed
+                .map(|p| p.parse::<Port>())
+                .collect::<Result<BTreeSet<_>, _>>()
+                .map_err(|e| bad(&e))?,
+            volumes: self.volumes.unwrap_or_default().into_keys().collect(),
+            stop_signal: self
+                .stop_signal
+                .filter(|s| !s.is_empty())
+                .map(|s| s.parse())
+                .transpose()
+                .map_err(|e| bad(&e))?,
+            stop_timeout: self.stop_timeout,
+            host: self.host_config.unwrap_or_default().into_host()?,
+        })
+    }
+}
+
+impl HostBody {
+    fn into_host(self) -> Result<HostRequest, ApiError> {
+        for (key, value) in &self.rest {
+            if !asks_for_nothing(key, value) {
+                return Err(ApiError::bad_request(format!(
+                    "HostConfig.{key} is not supported by Orlop: {value}"
+                )));
+            }
+        }
+        let limits = self.limits();
+        let mut host = HostRequest {
+            ports: published(self.port_bindings.unwrap_or_default())?,
+            publish_all: self.publish_all_ports,
+            restart: self
+                .restart_policy
+                .map_or(Ok(RestartPolicy::No), RestartBody::into_policy)?,
+            limits,
+            network: network(&self.network_mode)?,
+            privileged: self.privileged,
+            cap_add: self.cap_add.unwrap_or_default(),
+            cap_drop: self.cap_drop.unwrap_or_default(),
+            read_only: self.readonly_rootfs,
+            shm_size: self.shm_size.filter(|size| *size > 0),
+            extra_hosts: self.extra_hosts.unwrap_or_default(),
+            dns_search: self.dns_search.unwrap_or_default(),
+            auto_remove: self.auto_remove,
+            init: self.init.unwrap_or_default(),
+            group_add: self.group_add.unwrap_or_default(),
+            sysctls: self.sysctls.unwrap_or_default(),
+            oom_score_adj: self.oom_score_adj.unwrap_or_default(),
+            ..HostRequest::default()
+        };
+        for address in self.dns.unwrap_or_default() {
+            let parsed = address.parse();
+            host.dns.push(parsed.map_err(|_| {
+                ApiError::bad_request(format!("Dns: {address:?} is no IP address"))
+            })?);
+        }
+        for limit in self.ulimits.unwrap_or_default() {
+            host.ulimits.push(Ulimit {
+                name: limit.name,
+                soft: limit.soft,
+                hard: limit.hard,
+            });
+        }
+        for option in self.security_opt.unwrap_or_default() {
+            apply_security(&mut host, &option)?;
+        }
+        for bind in self.binds.unwrap_or_default() {
+            let mount = Mount::parse_volume(&bind);
+            host.mounts
+                .push(mount.map_err(|e| ApiError::bad_request(e.to_string()))?);
+        }
+        for mount in self.mounts.unwrap_or_default() {
+            host.mounts.push(mount.into_mount()?);
+        }
+        for (target, options) in self.tmpfs.unwrap_or_default() {
+            host.mounts.push(Mount::tmpfs(target, &options));
+        }
+        Ok(host)
+    }
+
+    fn limits(&self) -> Limits {
+        let text = |text: &String| (!text.is_empty()).then(|| text.clone());
+        Limits {
+            memory: positive(self.memory),
+            memory_swap: (self.memory_swap != 0).then_some(self.memory_swap),
+            memory_reservation: positive(self.memory_reservation),
+            nano_cpus: positive(self.nano_cpus),
+            cpu_quota: (self.cpu_quota != 0).then_some(self.cpu_quota),
+            cpu_period: positive(self.cpu_period),
+            cpu_shares: positive(self.cpu_shares),
+            cpuset_cpus: text(&self.cpuset_cpus),
+            cpuset_mems: text(&self.cpuset_mems),
+            pids: self.pids_limit.filter(|limit| *limit != 0),
+        }
+    }
+}
+
+impl RestartBody {
+    fn into_policy(self) -> Result<RestartPolicy, ApiError> {
+        let policy = self
+            .name
+            .parse()
+            .map_err(|e| ApiError::bad_request(format!("{e}")))?;
+        Ok(match policy {
+            RestartPolicy::OnFailure { .. } => RestartPolicy::OnFailure {
+                max_retries: self.maximum_retry_count,
+            },
+            other => other,
+        })
+    }
+}
+
+fn published(
+    bindings: BTreeMap<String, Option<Vec<BindingBody>>>,
+) -> Result<Vec<PublishedPort>, ApiError> {
+    let mut ports = Vec::new();
+    for (port, hosts) in bindings {
+        let parsed: Port = port
+            .parse()
+            .map_err(|e| ApiError::bad_request(format!("{e}")))?;
+        let suffix = if parsed.protocol == Protocol::Udp {
+            "/udp"
+        } else {
+            ""
+        };
+        for host in hosts.unwrap_or_default() {
+            let ip = match host.host_ip.as_str() {
+                "" => String::new(),
+                v6 if v6.contains(':') => format!("[{v6}]:"),
+                v4 => format!("{v4}:"),
+            };
+            let text = format!("{ip}{}:{}{suffix}", host.host_port, parsed.number);
+            let entries =
+                PublishedPort::parse(&text).map_err(|e| ApiError::bad_request(e.to_string()))?;
+            ports.extend(entries);
+        }
+    }
+    Ok(ports)
+}
+
+fn network(mode: &str) -> Result<NetworkMode, ApiError> {
+    Ok(match mode {
+        "" | "default" | "bridge" => NetworkMode::Bridge,
+        "none" => NetworkMode::None,
+        "host" => NetworkMode::Host,
+        other => {
+            return Err(ApiError::new(
+                hyper::StatusCode::NOT_FOUND,
+                format!("network {other} not found"),
+            ));
+        }
+    })
+}
+
+fn apply_security(host: &mut HostRequest, option: &str) -> Result<(), ApiError> {
+    match option.replace(':', "=").as_str() {
+        "no-new-privileges" | "no-new-privileges=true" => host.no_new_privileges = true,
+        "no-new-privileges=false" => {}
+        "seccomp=unconfined" => host.seccomp = Seccomp::Unconfined,
+        // Nothing of either is applied here, so there is nothing to take off.
+        "apparmor=unconfined" | "label=disable" => {}
+        _ => {
+            return Err(ApiError::bad_request(format!(
+                "SecurityOpt {option:?} is not supported by Orlop"
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "create_tests.rs"]
+mod tests;

@@ -1,0 +1,151 @@
+//! At start: what the records say against what runs.
+
+use jiff::Timestamp;
+use orlop_model::container::Container;
+use orlop_model::lifecycle::{Exit, Status};
+use orlop_wire::request::Request;
+
+use super::watch::{is_shim_alive, read_exit, read_state};
+use crate::{Engine, EngineError};
+
+/// What became of a container while no engine watched.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    /// It runs.
+    Runs { pid: u32 },
+    /// It ended, by its exit record.
+    Ended(Exit),
+    /// Neither it nor a record is there: the host was restarted, or somebody took both away.
+    Gone,
+}
+
+impl Engine {
+    /// Makes the records true, adopts what runs, and takes away what nothing names.
+    ///
+    /// # Errors
+    /// If the records cannot be read or the worker does not answer.
+    pub(crate) async fn reconcile(&self) -> Result<(), EngineError> {
+        self.mark_interrupted_jobs().await?;
+        self.end_stray_builds().await;
+        self.start_network().await?;
+        let mut keep = Vec::new();
+        let mut start = Vec::new();
+        for record in self.records().containers().await? {
+            if record.state.status == Status::Removing {
+                self.records().delete_container(&record.id).await?;
+                continue;
+            }
+            keep.push(record.id.clone());
+            if self.adopt(&record).await? {
+                start.push(record.id);
+            }
+        }
+        self.reconcile_images().await?;
+        let layers = self.known_layers().await?;
+        self.worker()
+            .done(Request::Sweep {
+                containers: keep,
+                layers,
+                // No job runs yet, so no build context is needed any more.
+                jobs: Vec::new(),
+            })
+            .await?;
+        self.adopt_execs();
+        for id in start {
+            let engine = self.clone();
+            self.spawn(async move {
+                if let Err(error) = engine.start_container(id.as_str(), false).await {
+                    tracing::warn!(container = %id.short(), %error, "a container was not started again");
+                }
+            });
+        }
+        Ok(())
+    }
+
+    async fn start_network(&self) -> Result<(), EngineError> {
+        let subnet = self.config().subnet;
+        let request = Request::EnsureNetwork {
+            gateway: subnet.gateway(),
+            prefix: subnet.prefix(),
+        };
+        self.worker().done(request).await
+    }
+
+    /// Makes one record true; whether the container is to be started now.
+    async fn adopt(&self, record: &Container) -> Result<bool, EngineError> {
+        let folder = self.run_dir_of(&record.id);
+        let found = if is_shim_alive(&folder) {
+            read_state(&folder).map_or(Found::Gone, |state| Found::Runs { pid: state.pid })
+        } else {
+            read_exit(&folder).map_or(Found::Gone, Found::Ended)
+        };
+        let alive = record.state.status.is_alive();
+        match found {
+            Found::Runs { pid } => {
+                let mut owned = self.own_id(&record.id).await?;
+                // A start whose end this engine's predecessor did not live to write down.
+                if !alive {
+                    owned.record.state.status = Status::Running;
+                    owned.record.state.started_at = read_state(&folder).map(|s| s.started_at);
+                }
+                owned.record.state.pid = pid;
+                self.records().update_container(&owned.record).await?;
+                self.watch(record.id.clone());
+                Ok(false)
+            }
+            Found::Ended(exit) if alive || is_newer(&exit, record) => {
+                self.ended(&record.id, exit).await?;
+                Ok(false)
+            }
+            Found::Gone if alive => {
+                let boot = Self::wants_start_at_boot(record);
+                let mut owned = self.own_id(&record.id).await?;
+                owned.record.state.status = Status::Exited;
+                owned.record.state.pid = 0;
+                owned.record.ports.clear();
+                owned.record.state.exit = Some(gone());
+                self.records().update_container(&owned.record).await?;
+                drop(owned);
+                self.release(record).await;
+                Ok(boot)
+            }
+            Found::Ended(_) | Found::Gone => {
+                if record.state.status == Status::Restarting {
+                    return Ok(Self::wants_start_at_boot(record) || record.state.exit.is_some());
+                }
+                if folder.exists() {
+                    self.release(record).await;
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    async fn release(&self, record: &Container) {
+        let request = Request::Release {
+            container: record.id.clone(),
+        };
+        if let Err(error) = self.worker().done(request).await {
+            tracing::warn!(container = %record.id.short(), %error, "something of an ended container was left on the host");
+        }
+    }
+}
+
+/// Whether an exit record tells of a run that the record does not know of.
+fn is_newer(exit: &Exit, record: &Container) -> bool {
+    record
+        .state
+        .exit
+        .as_ref()
+        .is_none_or(|known| known.at < exit.at)
+}
+
+fn gone() -> Exit {
+    Exit {
+        code: 137,
+        signal: Some(9),
+        oom_killed: false,
+        at: Timestamp::now(),
+        error: Some("it was gone when Orlop started: the host was restarted, or it was killed together with its shim".to_owned()),
+    }
+}

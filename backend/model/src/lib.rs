@@ -1,0 +1,25 @@
+//! Orlop's vocabulary: the plain types that every other crate speaks.
+//!
+//! Pure data and parsing only; nothing here knows a database, a socket, a kernel call or a web
+//! framework. A value of one of these types has been checked: a raw `String` ends at the face
+//! that received it.
+#![forbid(unsafe_code)]
+
+pub mod container;
+pub mod event;
+pub mod id;
+pub mod image;
+pub mod job;
+pub mod lifecycle;
+pub mod limits;
+pub mod mount;
+pub mod name;
+pub mod network;
+pub mod probe;
+pub mod quantity;
+pub mod reference;
+pub mod request;
+pub mod signal;
+pub mod spec;
+pub mod stats;
+pub mod subnet;

@@ -1,0 +1,50 @@
+//! What a container uses.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One reading of a container's resource use. Counters grow from its start.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Stats {
+    /// When it was read.
+    pub at: Timestamp,
+    /// CPU time, nanoseconds, all CPUs.
+    pub cpu_nanos: u64,
+    /// Of it in user mode.
+    pub cpu_user_nanos: u64,
+    /// Of it in the kernel.
+    pub cpu_system_nanos: u64,
+    /// CPU time of the whole host, nanoseconds.
+    pub host_cpu_nanos: u64,
+    /// CPUs of the host that are on line.
+    pub online_cpus: u32,
+    /// Times the quota held it back.
+    pub cpu_throttled_periods: u64,
+    /// Nanoseconds it was held back.
+    pub cpu_throttled_nanos: u64,
+    /// Bytes of memory, page cache included.
+    pub memory_usage: u64,
+    /// Bytes of inactive page cache in it, which Docker's clients subtract.
+    pub memory_inactive_file: u64,
+    /// The limit in force: the container's or the host's memory.
+    pub memory_limit: u64,
+    /// The most that was ever used.
+    pub memory_max_usage: u64,
+    /// Processes and threads.
+    pub pids: u64,
+    /// Their limit, 0 without one.
+    pub pids_limit: u64,
+    /// Bytes read from block devices.
+    pub block_read: u64,
+    /// Bytes written to block devices.
+    pub block_write: u64,
+    /// Bytes received by its network interface.
+    pub network_rx_bytes: u64,
+    /// Bytes sent.
+    pub network_tx_bytes: u64,
+    /// Packets received.
+    pub network_rx_packets: u64,
+    /// Packets sent.
+    pub network_tx_packets: u64,
+}

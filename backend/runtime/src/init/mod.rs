@@ -1,0 +1,268 @@
+//! From the clone to the program: what runs inside the container's namespaces.
+
+mod devices;
+mod join;
+mod place;
+mod privilege;
+mod program;
+mod reaper;
+mod rootfs;
+mod user;
+
+use std::io::Write as _;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use nix::sched::{CloneFlags, unshare};
+use orlop_linux::capability::CapabilitySet;
+use orlop_linux::terminal;
+use orlop_model::request::TermSize;
+use orlop_model::spec::{ContainerSpec, Network, Process, Security};
+use orlop_wire::channel;
+use orlop_wire::reply::{Failure, FailureKind};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use join::{Join, join};
+
+use crate::failure::Step as _;
+use crate::plan::{PreparedMount, sysctl_path};
+
+/// Installs the system call filter; given by whoever knows it.
+pub(crate) type InstallFilter<'a> = &'a dyn Fn() -> std::io::Result<()>;
+
+/// Moves the calling process into the cgroups that it was not born into.
+pub(crate) type EnterCgroups<'a> = &'a dyn Fn() -> std::io::Result<()>;
+
+/// What init says to the request.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromInit {
+    /// Nothing but the exec is left, which waits for a client.
+    Ready,
+    /// It could not be started.
+    Failed(Failure),
+}
+
+/// The ends of the sockets that init holds.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    /// To the request: [`FromInit`] out, one message `()` in when the network is there.
+    pub(crate) request: UnixStream,
+    /// To the shim: the terminal's master out, one message `()` in when a client has attached.
+    pub(crate) shim: UnixStream,
+}
+
+/// Standard input, output and error without a terminal.
+#[derive(Debug)]
+pub(crate) struct Pipes {
+    pub(crate) input: OwnedFd,
+    pub(crate) output: OwnedFd,
+    pub(crate) error: OwnedFd,
+}
+
+/// Everything that init of a container needs.
+pub(crate) struct Init<'a> {
+    pub(crate) spec: &'a ContainerSpec,
+    pub(crate) root: OwnedFd,
+    /// Where the root is attached for the moment before it becomes `/`.
+    pub(crate) root_point: &'a std::path::Path,
+    pub(crate) mounts: Vec<PreparedMount>,
+    pub(crate) filter: InstallFilter<'a>,
+    pub(crate) enter_cgroups: EnterCgroups<'a>,
+    pub(crate) wait_for_attach: bool,
+    pub(crate) pipes: Option<Pipes>,
+    pub(crate) lines: Lines,
+}
+
+/// Runs as the container's first process; returns only when the program could not be started.
+pub(crate) fn run(init: Init<'_>) -> i32 {
+    let request = match init.lines.request.try_clone() {
+        Ok(request) => request,
+        Err(_) => return 125,
+    };
+    match start(init) {
+        Ok(never) => match never {},
+        Err(failure) => tell(&request, failure),
+    }
+}
+
+/// Reports a failure; the exit code that belongs to it.
+pub(crate) fn tell(request: &UnixStream, failure: Failure) -> i32 {
+    let code = match failure.kind {
+        FailureKind::CommandNotFound => 127,
+        FailureKind::CommandNotExecutable => 126,
+        _ => 125,
+    };
+    // The request may be over, when the start had waited for a client.
+    let _ = channel::send(request.as_fd(), &FromInit::Failed(failure), &[]);
+    code
+}
+
+fn start(init: Init<'_>) -> Result<std::convert::Infallible, Failure> {
+    let Init {
+        spec,
+        root,
+        root_point,
+        mounts,
+        filter,
+        enter_cgroups,
+        wait_for_attach,
+        pipes,
+        lines,
+    } = init;
+    let security = &spec.security;
+    orlop_linux::process::leave_session_keyring();
+    enter_cgroups().step("entering the cgroups")?;
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+    // While the host's are there to be seen.
+    let all = security.privileged.then(devices::of_host);
+    rootfs::enter(&root, root_point)?;
+    rootfs::mount_system(spec)?;
+    devices::make(&all.unwrap_or_default())?;
+    rootfs::attach(mounts)?;
+    rootfs::mount_memory(&spec.mounts)?;
+    nix::unistd::sethostname(&spec.hostname).step("setting the host name")?;
+    if !spec.domainname.is_empty() {
+        set_domain(&spec.domainname)?;
+    }
+    let host_network = spec.network == Network::Host;
+    // From here on the network is there.
+    let ((), _) = channel::receive(lines.request.as_fd())
+        .map_err(|_| Failure::new(FailureKind::Cancelled, "the start was given up"))?;
+    if !security.privileged {
+        unshare(CloneFlags::CLONE_NEWCGROUP).step("making a cgroup namespace")?;
+    }
+    rootfs::mount_cgroups(security.privileged)?;
+    for (name, value) in &spec.sysctls {
+        let path = sysctl_path(name, host_network)?;
+        std::fs::write(&path, value).step(format!("setting sysctl {name} to {value:?}"))?;
+    }
+    let console = open_console(spec.process.tty, &lines)?;
+    if !security.privileged {
+        rootfs::mask()?;
+    }
+    let account = user::resolve(&spec.process.user, &spec.process.groups)?;
+    program::make_workdir(&spec.process.cwd, &account)?;
+    if security.read_only {
+        rootfs::make_root_read_only()?;
+    }
+    finish(Finish {
+        process: &spec.process,
+        security,
+        filter,
+        console,
+        pipes,
+        lines,
+        wait_for_attach,
+        reap: spec.init,
+    })
+}
+
+fn set_domain(name: &str) -> Result<(), Failure> {
+    std::fs::write("/proc/sys/kernel/domainname", name).step("setting the domain name")
+}
+
+/// Opens a terminal of the container, hands its master to the shim, and shows it as
+/// `/dev/console`.
+pub(crate) fn open_console(
+    tty: Option<TermSize>,
+    lines: &Lines,
+) -> Result<Option<OwnedFd>, Failure> {
+    let Some(size) = tty else { return Ok(None) };
+    let (master, slave, number) = terminal::open_terminal().step("opening a terminal")?;
+    terminal::set_size(master.as_fd(), size.rows, size.cols).step("sizing the terminal")?;
+    channel::send(lines.shim.as_fd(), &(), &[master.as_fd()])
+        .map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?;
+    if std::process::id() == 1 {
+        devices::show_console(number)?;
+    }
+    Ok(Some(slave))
+}
+
+/// The last steps, which a container's first process and an exec session share.
+pub(crate) struct Finish<'a> {
+    pub(crate) process: &'a Process,
+    pub(crate) security: &'a Security,
+    pub(crate) filter: InstallFilter<'a>,
+    pub(crate) console: Option<OwnedFd>,
+    pub(crate) pipes: Option<Pipes>,
+    pub(crate) lines: Lines,
+    pub(crate) wait_for_attach: bool,
+    pub(crate) reap: bool,
+}
+
+pub(crate) fn finish(finish: Finish<'_>) -> Result<std::convert::Infallible, Failure> {
+    let Finish {
+        process,
+        security,
+        filter,
+        console,
+        pipes,
+        lines,
+        wait_for_attach,
+        ..
+    } = finish;
+    let account = user::resolve(&process.user, &process.groups)?;
+    program::enter_workdir(&process.cwd)?;
+    privilege::limit(process)?;
+    match (&console, &pipes) {
+        (Some(slave), _) => {
+            nix::unistd::fchown(slave, Some(account.uid.into()), None)
+                .step("giving the terminal away")?;
+            terminal::take_over(slave).step("taking the terminal over")?;
+        }
+        (None, Some(pipes)) => {
+            for pipe in [&pipes.input, &pipes.output, &pipes.error] {
+                // A program that opens /dev/stdout anew must be allowed to; /dev/null is not ours.
+                let _ =
+                    nix::unistd::fchown(pipe, Some(account.uid.into()), Some(account.gid.into()));
+            }
+            terminal::set_standard(
+                pipes.input.as_fd(),
+                pipes.output.as_fd(),
+                pipes.error.as_fd(),
+            )
+            .step("setting standard input and output")?;
+            nix::unistd::setsid().step("beginning a session")?;
+        }
+        (None, None) => {}
+    }
+    drop((console, pipes));
+    orlop_linux::process::close_on_exec_above(2).step("closing descriptors")?;
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+    orlop_linux::process::reset_signals().step("resetting signals")?;
+    let env = crate::plan::with_home(process.env.clone(), &account.home);
+    let capabilities = privilege::capabilities(&security.capabilities, account.uid)?;
+    privilege::drop(security, &account, capabilities, filter)?;
+    if finish.reap {
+        // Only now: the init that stays has no more rights than its program, and dies with the
+        // shim as any first process does.
+        reaper::stand_in()?;
+    }
+    let program = program::find(&process.args, &env)?;
+    if wait_for_attach {
+        ready(&lines)?;
+    }
+    // Not dumpable until execve(2) makes it so: others in the container cannot look into it.
+    let failure = program.execute();
+    if wait_for_attach {
+        // The request is over; who attached reads this.
+        let _ = writeln!(std::io::stderr(), "{}", failure.message);
+    }
+    Err(failure)
+}
+
+/// Tells the request that all is well, and waits for a client.
+fn ready(lines: &Lines) -> Result<(), Failure> {
+    let lost =
+        |error: channel::ChannelError| Failure::new(FailureKind::Cancelled, error.to_string());
+    channel::send(lines.request.as_fd(), &FromInit::Ready, &[]).map_err(lost)?;
+    let ((), _) = channel::receive(lines.shim.as_fd()).map_err(lost)?;
+    Ok(())
+}
+
+/// Capabilities that the process gets, and those of them that are in force.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Granted {
+    pub(crate) bounding: CapabilitySet,
+    pub(crate) permitted: CapabilitySet,
+}

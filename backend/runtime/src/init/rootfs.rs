@@ -1,0 +1,326 @@
+//! The container's mounts. Needs a mount namespace of its own.
+//!
+//! After [`enter`] every path is the container's own: whatever a link in the image says, nothing
+//! outside can be reached. Magic links are never followed.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+
+use orlop_linux::mount::{self, Attributes, FsOption, Spread};
+use orlop_model::mount::{Mount, MountSource, Propagation};
+use orlop_model::spec::ContainerSpec;
+use orlop_wire::reply::Failure;
+
+use super::place::{Missing, place};
+use crate::failure::{Step as _, invalid};
+use crate::plan::{MASKED, PreparedMount, READ_ONLY, check_target};
+
+const NOSUID: Attributes = Attributes::MOUNT_ATTR_NOSUID;
+const NODEV: Attributes = Attributes::MOUNT_ATTR_NODEV;
+const NOEXEC: Attributes = Attributes::MOUNT_ATTR_NOEXEC;
+const RDONLY: Attributes = Attributes::MOUNT_ATTR_RDONLY;
+
+/// Makes the prepared root this namespace's root.
+pub(super) fn enter(root: &OwnedFd, point: &Path) -> Result<(), Failure> {
+    mount::make_all_private().step("making mounts private")?;
+    let target = nix::fcntl::open(
+        point,
+        nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY | nix::fcntl::OFlag::O_CLOEXEC,
+        nix::sys::stat::Mode::empty(),
+    )
+    .step(format!("opening {}", point.display()))?;
+    mount::attach(root, &target).step("attaching the root file system")?;
+    mount::enter_root(root.as_fd()).step("entering the root file system")
+}
+
+/// `/proc`, `/sys`, `/dev` and what lies in it.
+pub(super) fn mount_system(spec: &ContainerSpec) -> Result<(), Failure> {
+    let value = |name, text| FsOption::Value(name, Path::new(text));
+    let shm = spec.shm_size.to_string();
+    let sys = if spec.security.privileged {
+        Attributes::empty()
+    } else {
+        RDONLY
+    };
+    let all = NOSUID | NODEV | NOEXEC;
+    for top in ["/proc", "/sys", "/dev"] {
+        // A link there would put what is masked by name below in another place (CVE-2019-19921).
+        if fs::symlink_metadata(top).is_ok_and(|found| found.is_symlink()) {
+            return Err(invalid(format!("{top} of the image is a symbolic link")));
+        }
+    }
+    make("proc", "/proc", &[], all)?;
+    make("sysfs", "/sys", &[], all | sys)?;
+    make(
+        "tmpfs",
+        "/dev",
+        &[value("mode", "755"), value("size", "64m")],
+        NOSUID,
+    )?;
+    make(
+        "devpts",
+        "/dev/pts",
+        &[
+            value("gid", "5"),
+            value("mode", "620"),
+            value("ptmxmode", "666"),
+            FsOption::Flag("newinstance"),
+        ],
+        NOSUID | NOEXEC,
+    )?;
+    make(
+        "tmpfs",
+        "/dev/shm",
+        &[value("mode", "1777"), value("size", &shm)],
+        all,
+    )?;
+    make("mqueue", "/dev/mqueue", &[], all)
+}
+
+fn make(
+    kind: &str,
+    target: &str,
+    options: &[FsOption<'_>],
+    attributes: Attributes,
+) -> Result<(), Failure> {
+    let what = || format!("mounting {kind} at {target}");
+    let source = if kind == "tmpfs" && target == "/dev/shm" {
+        "shm"
+    } else {
+        kind
+    };
+    let made = mount::make(kind, Some(source), options, attributes).step(what())?;
+    let over = place(Path::new(target), Missing::Directory).step(what())?;
+    mount::attach(&made, over).step(what())
+}
+
+/// Gives what was opened on the host's side its place: volumes, binds, `/etc/hosts` and its like.
+pub(super) fn attach(mounts: Vec<PreparedMount>) -> Result<(), Failure> {
+    for prepared in mounts {
+        let target = prepared.target.as_str();
+        check_target(target)?;
+        let what = || format!("mounting at {target}");
+        let missing = if prepared.directory {
+            Missing::Directory
+        } else {
+            Missing::File
+        };
+        let over = place(Path::new(target), missing).step(what())?;
+        // A link of the image may lead into /proc by another name.
+        if mount::is_procfs(over.as_fd()).step(what())? {
+            return Err(invalid(format!("mount target {target:?} lies in /proc")));
+        }
+        let set = if prepared.read_only {
+            RDONLY
+        } else {
+            Attributes::empty()
+        };
+        mount::change(
+            &prepared.mount,
+            true,
+            set,
+            Some(spread(prepared.propagation)),
+        )
+        .step(what())?;
+        mount::attach(&prepared.mount, over).step(what())?;
+    }
+    Ok(())
+}
+
+fn spread(propagation: Propagation) -> Spread {
+    match propagation {
+        Propagation::Private | Propagation::Rprivate => Spread::Private,
+        Propagation::Slave | Propagation::Rslave => Spread::Slave,
+        Propagation::Shared | Propagation::Rshared => Spread::Shared,
+    }
+}
+
+/// Mounts of memory that were asked for.
+pub(super) fn mount_memory(mounts: &[Mount]) -> Result<(), Failure> {
+    for wanted in mounts {
+        let MountSource::Tmpfs {
+            size,
+            mode,
+            options,
+        } = &wanted.source
+        else {
+            continue;
+        };
+        check_target(&wanted.target)?;
+        let mut texts: Vec<(String, String)> = Vec::new();
+        let mut attributes = NOSUID | NODEV | NOEXEC;
+        if wanted.read_only {
+            attributes |= RDONLY;
+        }
+        for option in options {
+            match (option.as_str(), option.split_once('=')) {
+                ("exec", _) => attributes.remove(NOEXEC),
+                ("suid", _) => attributes.remove(NOSUID),
+                ("dev", _) => attributes.remove(NODEV),
+                ("noexec" | "nosuid" | "nodev" | "rw", _) => {}
+                (
+                    _,
+                    Some((
+                        name @ ("size" | "mode" | "uid" | "gid" | "nr_inodes" | "nr_blocks"),
+                        value,
+                    )),
+                ) => {
+                    texts.push((name.to_owned(), value.to_owned()));
+                }
+                _ => {
+                    return Err(invalid(format!(
+                        "tmpfs option {option:?} at {} is not known",
+                        wanted.target
+                    )));
+                }
+            }
+        }
+        texts.extend(size.map(|bytes| ("size".to_owned(), bytes.to_string())));
+        texts.extend(mode.map(|bits| ("mode".to_owned(), format!("{bits:o}"))));
+        if !texts.iter().any(|(name, _)| name == "mode") {
+            texts.push(("mode".to_owned(), "1777".to_owned()));
+        }
+        let list: Vec<_> = texts
+            .iter()
+            .map(|(n, v)| FsOption::Value(n, Path::new(v)))
+            .collect();
+        make("tmpfs", &wanted.target, &list, attributes)?;
+    }
+    Ok(())
+}
+
+/// `/sys/fs/cgroup`: the container's own part, by its cgroup namespace. A host without is no
+/// reason to fail: programs that look there find nothing.
+pub(super) fn mount_cgroups(privileged: bool) -> Result<(), Failure> {
+    let own = fs::read_to_string("/proc/self/cgroup").step("reading the own cgroups")?;
+    let mut attributes = NOSUID | NODEV | NOEXEC;
+    if !privileged {
+        attributes |= RDONLY;
+    }
+    let top = "/sys/fs/cgroup";
+    let controllers: Vec<&str> = own
+        .lines()
+        .filter_map(|line| line.split(':').nth(1))
+        .filter(|c| !c.is_empty())
+        .collect();
+    if controllers.is_empty() {
+        let made = mount::make("cgroup2", Some("cgroup"), &[], attributes);
+        if let (Ok(made), Ok(over)) = (made, mount::open_target(Path::new(top))) {
+            mount::attach(&made, over).step("mounting cgroup2")?;
+        }
+        return Ok(());
+    }
+    make(
+        "tmpfs",
+        top,
+        &[FsOption::Value("mode", Path::new("755"))],
+        NOSUID | NODEV | NOEXEC,
+    )?;
+    for controller in controllers {
+        let name = controller.strip_prefix("name=").unwrap_or(controller);
+        let options: Vec<FsOption<'_>> = if controller.starts_with("name=") {
+            vec![
+                FsOption::Value("name", Path::new(name)),
+                FsOption::Flag("none"),
+            ]
+        } else {
+            controller.split(',').map(FsOption::Flag).collect()
+        };
+        if let Ok(made) = mount::make("cgroup", Some("cgroup"), &options, attributes) {
+            let target = format!("{top}/{name}");
+            let over = place(Path::new(&target), Missing::Directory)
+                .step(format!("mounting cgroup {name}"))?;
+            mount::attach(&made, over).step(format!("mounting cgroup {name}"))?;
+        }
+    }
+    if !privileged {
+        let over = mount::open_target(Path::new(top)).step("closing /sys/fs/cgroup")?;
+        mount::change(&over, false, RDONLY, None).step("closing /sys/fs/cgroup")?;
+    }
+    Ok(())
+}
+
+/// Hides and closes what of `/proc` and `/sys` concerns the host.
+pub(super) fn mask() -> Result<(), Failure> {
+    for path in READ_ONLY {
+        let Some(over) = existing(path)? else {
+            continue;
+        };
+        let what = || format!("closing {path}");
+        let copy = mount::copy_of_fd(over.as_fd(), true).step(what())?;
+        mount::change(&copy, true, RDONLY, None).step(what())?;
+        mount::attach(&copy, over).step(what())?;
+    }
+    let empty = mount::make(
+        "tmpfs",
+        Some("tmpfs"),
+        &[],
+        RDONLY | NOSUID | NODEV | NOEXEC,
+    )
+    .step("making an empty folder")?;
+    let masked = MASKED.iter().map(|path| (*path).to_owned());
+    for path in masked.chain(thermal_counters()) {
+        let Some(over) = existing(&path)? else {
+            continue;
+        };
+        let what = || format!("masking {path}");
+        let stat = nix::sys::stat::fstat(&over).step(what())?;
+        let is_directory = stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFDIR;
+        let cover = if is_directory {
+            mount::copy_of_fd(empty.as_fd(), false)
+        } else {
+            super::devices::null().and_then(|null| mount::copy_of_fd(null.as_fd(), false))
+        };
+        mount::attach(&cover.step(what())?, over).step(what())?;
+    }
+    Ok(())
+}
+
+/// What each CPU counts of its heat tells others what the host does.
+fn thermal_counters() -> impl Iterator<Item = String> {
+    let cpus = fs::read_dir("/sys/devices/system/cpu")
+        .into_iter()
+        .flatten();
+    cpus.flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| {
+            name.strip_prefix("cpu")
+                .is_some_and(|number| number.parse::<u32>().is_ok())
+        })
+        .map(|name| format!("/sys/devices/system/cpu/{name}/thermal_throttle"))
+}
+
+/// Opens a path of `/proc` or `/sys`, and makes sure that it lies on a file system of the kernel
+/// and not on one that a mount of the image's making put there.
+fn existing(path: &str) -> Result<Option<OwnedFd>, Failure> {
+    use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
+    match mount::open_target(Path::new(path)) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error).step(format!("opening {path}")),
+        Ok(fd) => {
+            let kind = fstatfs(&fd)
+                .step(format!("looking at {path}"))?
+                .filesystem_type();
+            if kind == PROC_SUPER_MAGIC || kind == SYSFS_MAGIC {
+                Ok(Some(fd))
+            } else {
+                Err(invalid(format!("{path} is not the kernel's")))
+            }
+        }
+    }
+}
+
+/// Closes the root file system itself; mounts in it stay as they are.
+pub(super) fn make_root_read_only() -> Result<(), Failure> {
+    let root = mount::open_target(Path::new("/")).step("closing the root file system")?;
+    mount::change(&root, false, RDONLY, None).step("closing the root file system")
+}

@@ -1,0 +1,489 @@
+//! Launching: the request's side of a start. Forks the shim, which clones init, and keeps the
+//! two in step with what the request still does (cgroup, network).
+
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use nix::fcntl::{OFlag, open};
+use nix::sched::CloneFlags;
+use nix::sys::stat::Mode;
+use orlop_linux::process;
+use orlop_model::id::ContainerId;
+use orlop_model::spec::{ContainerSpec, Network, Process};
+use orlop_wire::channel::{self, ChannelError};
+use orlop_wire::record::{SOCKET_FILE, STATE_FILE, ShimState};
+use orlop_wire::reply::{Failure, FailureKind};
+use orlop_wire::request::Exec;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Step as _;
+use crate::init::{self, FromInit, Init, Lines, Pipes};
+use crate::plan::PreparedMount;
+use crate::shim::{LogFiles, Shim, Stdio, Task, Watched, listen, write_record};
+
+/// A container about to start.
+pub struct Launch<'a> {
+    /// Everything about it.
+    pub spec: &'a ContainerSpec,
+    /// Its root file system, attached nowhere yet.
+    pub root: OwnedFd,
+    /// An empty folder over which the root is attached for a moment, in a namespace of its own.
+    pub root_point: &'a Path,
+    /// What is mounted besides.
+    pub mounts: Vec<PreparedMount>,
+    /// Installs the system call filter.
+    pub filter: &'a dyn Fn() -> io::Result<()>,
+    /// Moves the calling process into the cgroups of version 1.
+    pub enter_cgroups: &'a dyn Fn() -> io::Result<()>,
+    /// Let the program begin only when a client has attached.
+    pub wait_for_attach: bool,
+    /// Folder of its records in the run directory.
+    pub run_folder: PathBuf,
+    /// Folder of its log.
+    pub log_folder: PathBuf,
+    /// Group that may read the log and reach the shim.
+    pub gid: u32,
+    /// Descriptors that the shim keeps open for as long as the container lives.
+    pub held: Vec<OwnedFd>,
+    /// File that counts processes killed for want of memory.
+    pub oom_counter: Option<PathBuf>,
+    /// Cgroup (version 2) that it is born into.
+    pub cgroup: Option<OwnedFd>,
+}
+
+/// An exec session about to start.
+pub struct ExecLaunch<'a> {
+    /// Everything about it.
+    pub exec: &'a Exec,
+    /// The container's first process.
+    pub container: OwnedFd,
+    /// Cgroup (version 2) that the process is born into.
+    pub cgroup: Option<OwnedFd>,
+    /// Installs the system call filter.
+    pub filter: &'a dyn Fn() -> io::Result<()>,
+    /// Moves the calling process into the cgroups of version 1.
+    pub enter_cgroups: &'a dyn Fn() -> io::Result<()>,
+    /// Folder of its records in the run directory.
+    pub run_folder: PathBuf,
+    /// Group that may reach the shim.
+    pub gid: u32,
+}
+
+/// The process is there and waits for cgroup and network.
+#[derive(Debug)]
+pub struct Born {
+    /// Its number on the host.
+    pub pid: u32,
+    shim: UnixStream,
+    init: UnixStream,
+}
+
+/// What the shim says to the request.
+#[derive(Debug, Serialize, Deserialize)]
+enum FromShim {
+    Born(u32),
+    Failed(Failure),
+    /// The records are written; the shim goes on by itself.
+    Recorded,
+}
+
+fn lost(error: &ChannelError) -> Failure {
+    Failure::new(
+        FailureKind::Internal,
+        format!("the start broke off: {error}"),
+    )
+}
+
+/// Dropped without [`Born::release`], a start is given up, and nothing of it stays.
+impl Born {
+    /// Lets the program begin; returns when it runs, or is about to with `wait_for_attach`.
+    ///
+    /// # Errors
+    /// Why the program could not start.
+    pub fn release(self) -> Result<u32, Failure> {
+        let Self { pid, shim, init } = self;
+        // An init that has failed already has said why.
+        let _ = channel::send(init.as_fd(), &(), &[]);
+        match channel::receive::<FromInit>(init.as_fd()) {
+            // Its end of the line goes with the exec.
+            Ok((FromInit::Ready, _)) | Err(ChannelError::Closed) => {}
+            Ok((FromInit::Failed(failure), _)) => return Err(failure),
+            Err(error) => return Err(lost(&error)),
+        }
+        channel::send(shim.as_fd(), &(), &[]).map_err(|error| lost(&error))?;
+        match channel::receive::<FromShim>(shim.as_fd()) {
+            Ok((FromShim::Recorded, _)) => Ok(pid),
+            Ok((FromShim::Failed(failure), _)) => Err(failure),
+            Ok((FromShim::Born(_), _)) => {
+                Err(Failure::new(FailureKind::Internal, "the shim is confused"))
+            }
+            Err(error) => Err(lost(&error)),
+        }
+    }
+}
+
+/// Starts shim and init; the container's namespaces exist when this returns.
+///
+/// # Errors
+/// If either could not be started.
+pub fn start_container(launch: Launch<'_>) -> Result<Born, Failure> {
+    let (shim, init, lines) = sockets()?;
+    let host_network = launch.spec.network == Network::Host;
+    begin(shim, init, move |request| {
+        run_shim(&request.1, || {
+            shim_of_container(launch, request.0, &request.1, lines, host_network)
+        })
+    })
+}
+
+/// Starts the shim of an exec session and the process inside.
+///
+/// # Errors
+/// If either could not be started.
+pub fn start_exec(launch: ExecLaunch<'_>) -> Result<Born, Failure> {
+    let (shim, init, lines) = sockets()?;
+    begin(shim, init, move |request| {
+        run_shim(&request.1, || {
+            shim_of_exec(launch, request.0, &request.1, lines)
+        })
+    })
+}
+
+type Pair = (UnixStream, UnixStream);
+
+fn sockets() -> Result<(Pair, UnixStream, UnixStream), Failure> {
+    let shim = UnixStream::pair().step("making a socket")?;
+    let (init, lines) = UnixStream::pair().step("making a socket")?;
+    Ok((shim, init, lines))
+}
+
+/// Forks the shim and hears from it that the process is born. `work` gets the shim's end twice.
+fn begin(
+    (shim, theirs): Pair,
+    init: UnixStream,
+    work: impl FnOnce(Pair) -> i32,
+) -> Result<Born, Failure> {
+    let again = theirs.try_clone().step("making a socket")?;
+    let forked = process::fork().step("starting the shim")?;
+    if forked.is_none() {
+        // The request's ends: whoever holds them would keep the others from hearing of its end.
+        drop((shim, init));
+        process::exit(work((theirs, again)));
+    }
+    drop((theirs, again, work));
+    match channel::receive::<FromShim>(shim.as_fd()) {
+        Ok((FromShim::Born(pid), _)) => Ok(Born { pid, shim, init }),
+        Ok((FromShim::Failed(failure), _)) => Err(failure),
+        Ok((FromShim::Recorded, _)) => {
+            Err(Failure::new(FailureKind::Internal, "the shim is confused"))
+        }
+        Err(error) => match channel::receive::<FromInit>(init.as_fd()) {
+            Ok((FromInit::Failed(failure), _)) => Err(failure),
+            _ => Err(lost(&error)),
+        },
+    }
+}
+
+/// Runs a shim to its end; what goes wrong before the process is born is told.
+fn run_shim(request: &UnixStream, work: impl FnOnce() -> Result<Shim, Failure>) -> i32 {
+    match work() {
+        Ok(shim) => {
+            shim.serve();
+            0
+        }
+        Err(failure) => {
+            // The request may have been given up.
+            let _ = channel::send(request.as_fd(), &FromShim::Failed(failure), &[]);
+            1
+        }
+    }
+}
+
+/// Leaves everything of the request behind: descriptors but these, session, signals, standard
+/// input and output.
+fn become_daemon(keep: &[RawFd]) -> Result<(), Failure> {
+    process::close_all_but(2, keep).step("closing descriptors")?;
+    nix::unistd::setsid().step("beginning a session")?;
+    process::reset_signals().step("resetting signals")?;
+    let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
+        .step("opening /dev/null")?;
+    orlop_linux::terminal::set_standard(null.as_fd(), null.as_fd(), null.as_fd())
+        .step("leaving standard output")?;
+    // Nothing of its memory is for others to see.
+    process::set_dumpable(false).step("closing its memory")
+}
+
+/// Pipes for a process without a terminal: the shim's ends and the process's.
+fn pipes(wanted: &Process) -> Result<(Stdio, Option<Pipes>), Failure> {
+    if wanted.tty.is_some() {
+        return Ok((Stdio::default(), None));
+    }
+    let pipe = || nix::unistd::pipe2(OFlag::O_CLOEXEC).step("making a pipe");
+    let (stdout, output) = pipe()?;
+    let (stderr, error) = pipe()?;
+    let (input, stdin) = if wanted.open_stdin {
+        let (input, stdin) = pipe()?;
+        (input, Some(stdin))
+    } else {
+        let null = open(
+            "/dev/null",
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        );
+        (null.step("opening /dev/null")?, None)
+    };
+    let ours = Stdio::of_pipes(stdin, stdout, stderr);
+    Ok((
+        ours,
+        Some(Pipes {
+            input,
+            output,
+            error,
+        }),
+    ))
+}
+
+fn shim_of_container(
+    launch: Launch<'_>,
+    request: UnixStream,
+    told: &UnixStream,
+    lines: UnixStream,
+    host_network: bool,
+) -> Result<Shim, Failure> {
+    let mut keep = vec![
+        launch.root.as_raw_fd(),
+        request.as_raw_fd(),
+        told.as_raw_fd(),
+        lines.as_raw_fd(),
+    ];
+    keep.extend(
+        launch
+            .mounts
+            .iter()
+            .map(|prepared| prepared.mount.as_raw_fd()),
+    );
+    keep.extend(
+        launch
+            .held
+            .iter()
+            .chain(&launch.cgroup)
+            .map(AsRawFd::as_raw_fd),
+    );
+    become_daemon(&keep)?;
+    let Launch {
+        spec,
+        root,
+        root_point,
+        mounts,
+        filter,
+        enter_cgroups,
+        wait_for_attach,
+        run_folder,
+        log_folder,
+        gid,
+        mut held,
+        oom_counter,
+        cgroup,
+    } = launch;
+    let listener = listen(&run_folder, SOCKET_FILE, gid).step("listening for clients")?;
+    let (stdio, theirs) = pipes(&spec.process)?;
+    let (gate, inner) = UnixStream::pair().step("making a socket")?;
+    let mut flags = CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWIPC;
+    if !host_network {
+        flags |= CloneFlags::CLONE_NEWNET;
+    }
+    let tty = spec.process.tty.is_some();
+    let child = process::clone(flags, cgroup.as_ref().map(std::os::fd::AsFd::as_fd), || {
+        init::run(Init {
+            spec,
+            root,
+            root_point,
+            mounts,
+            filter,
+            enter_cgroups,
+            wait_for_attach,
+            pipes: theirs,
+            lines: Lines {
+                request: lines,
+                shim: inner,
+            },
+        })
+    });
+    let child = child.step("making the container's namespaces")?;
+    let watched = Watched {
+        pid: child.pid,
+        pidfd: child.pidfd,
+    };
+    held.extend(namespaces(watched.pid));
+    let stdio = with_terminal(stdio, tty, &request, watched.pid, &gate, &watched)?;
+    let log = LogFiles::open(&log_folder, gid, spec.log).step("opening the log")?;
+    let task = Task {
+        folder: run_folder,
+        stdin_once: spec.process.stdin_once,
+        wait_for_attach,
+        linger: None,
+        ends_alone: false,
+        kill_session: false,
+        oom_counter,
+    };
+    commit(&request, &task, &watched, &spec.id, tty)?;
+    stdio.set_nonblocking().step("preparing output")?;
+    let gate = task.wait_for_attach.then_some(gate);
+    Ok(Shim {
+        task,
+        watched,
+        stdio,
+        log: Some(log),
+        listener,
+        gate,
+        held,
+    })
+}
+
+/// Descriptors of a process's namespaces. While they are open its end is quick: taking the
+/// namespaces down, some milliseconds, waits until the end has been told.
+fn namespaces(pid: u32) -> Vec<OwnedFd> {
+    let kinds = ["mnt", "net", "ipc", "uts"];
+    let open = |kind| std::fs::File::open(format!("/proc/{pid}/ns/{kind}"));
+    kinds
+        .into_iter()
+        .filter_map(|k| open(k).ok())
+        .map(OwnedFd::from)
+        .collect()
+}
+
+fn shim_of_exec(
+    launch: ExecLaunch<'_>,
+    request: UnixStream,
+    told: &UnixStream,
+    lines: UnixStream,
+) -> Result<Shim, Failure> {
+    let kept: [&dyn AsRawFd; 4] = [&launch.container, &request, told, &lines];
+    let mut kept = kept.map(AsRawFd::as_raw_fd).to_vec();
+    kept.extend(launch.cgroup.as_ref().map(AsRawFd::as_raw_fd));
+    become_daemon(&kept)?;
+    let ExecLaunch {
+        exec,
+        container,
+        cgroup,
+        enter_cgroups,
+        filter,
+        run_folder,
+        gid,
+    } = launch;
+    let listener = listen(&run_folder, SOCKET_FILE, gid).step("listening for clients")?;
+    let (stdio, theirs) = pipes(&exec.process)?;
+    let (gate, inner) = UnixStream::pair().step("making a socket")?;
+    let joiner = process::clone(CloneFlags::empty(), None, || {
+        init::join(init::Join {
+            exec,
+            container,
+            cgroup,
+            enter_cgroups,
+            filter,
+            pipes: theirs,
+            lines: Lines {
+                request: lines,
+                shim: inner,
+            },
+        })
+    });
+    let joiner = joiner.step("joining the container")?;
+    let born = channel::receive::<u32>(gate.as_fd());
+    // It has said what it had to say, or why it could not.
+    let _ = process::wait(joiner.pidfd.as_fd());
+    let (pid, mut fds) = born.map_err(|error| lost(&error))?;
+    let pidfd = fds
+        .pop()
+        .ok_or_else(|| Failure::new(FailureKind::Internal, "the new process has no descriptor"))?;
+    let watched = Watched { pid, pidfd };
+    let tty = exec.process.tty.is_some();
+    let stdio = with_terminal(stdio, tty, &request, pid, &gate, &watched)?;
+    let task = Task {
+        folder: run_folder,
+        // A session that outlives its client keeps its input for the next one.
+        stdin_once: exec.linger_millis.is_none(),
+        wait_for_attach: exec.wait_for_attach,
+        linger: exec.linger_millis.map(Duration::from_millis),
+        ends_alone: true,
+        kill_session: true,
+        oom_counter: None,
+    };
+    commit(&request, &task, &watched, &exec.container, tty)?;
+    stdio.set_nonblocking().step("preparing output")?;
+    let gate = task.wait_for_attach.then_some(gate);
+    Ok(Shim {
+        task,
+        watched,
+        stdio,
+        log: None,
+        listener,
+        gate,
+        held: Vec::new(),
+    })
+}
+
+/// Tells the request that the process is born, and receives its terminal's master.
+fn with_terminal(
+    mut stdio: Stdio,
+    tty: bool,
+    request: &UnixStream,
+    pid: u32,
+    gate: &UnixStream,
+    watched: &Watched,
+) -> Result<Stdio, Failure> {
+    channel::send(request.as_fd(), &FromShim::Born(pid), &[]).map_err(|error| lost(&error))?;
+    if tty {
+        match channel::receive::<()>(gate.as_fd()) {
+            Ok(((), mut fds)) => stdio.master = fds.pop(),
+            Err(error) => {
+                // Init has told the request why.
+                let _ = process::send_signal(watched.pidfd.as_fd(), 9);
+                let _ = process::wait(watched.pidfd.as_fd());
+                return Err(lost(&error));
+            }
+        }
+    }
+    Ok(stdio)
+}
+
+/// Waits for the request's word that all is well, then writes the state record. Without the word
+/// the start was given up, or whoever asked for it was killed: nothing of it stays.
+fn commit(
+    request: &UnixStream,
+    task: &Task,
+    watched: &Watched,
+    container: &ContainerId,
+    tty: bool,
+) -> Result<(), Failure> {
+    let give_up = |failure: Failure| {
+        let _ = process::send_signal(watched.pidfd.as_fd(), 9);
+        let _ = process::wait(watched.pidfd.as_fd());
+        failure
+    };
+    channel::receive::<()>(request.as_fd()).map_err(|error| give_up(lost(&error)))?;
+    let shim_pid = std::process::id();
+    let state = ShimState {
+        container: container.clone(),
+        shim_pid,
+        shim_start_time: process::start_time(shim_pid).unwrap_or(0),
+        pid: watched.pid,
+        // Of one that has ended already no time is left; then the exit record tells.
+        start_time: process::start_time(watched.pid).unwrap_or(0),
+        started_at: Timestamp::now(),
+        tty,
+    };
+    write_record(&task.folder, STATE_FILE, &state)
+        .step("writing the state record")
+        .map_err(give_up)?;
+    // From here on the request may go.
+    let _ = channel::send(request.as_fd(), &FromShim::Recorded, &[]);
+    Ok(())
+}

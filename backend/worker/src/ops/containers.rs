@@ -1,0 +1,297 @@
+//! Starting a container.
+//!
+//! What is slow is done at the same time: while init enters its cgroups and mounts, this process
+//! makes the network. Whatever fails, everything that was begun is taken away again.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::Mode;
+use orlop_linux::capability::CapabilitySet;
+use orlop_linux::mount;
+use orlop_linux::{cgroup, seccomp};
+use orlop_model::mount::{MountSource, Propagation};
+use orlop_model::spec::{ContainerSpec, Network, Seccomp, Security};
+use orlop_network::{Kernel, publish};
+use orlop_runtime::{Launch, PreparedMount, start_container};
+use orlop_storage::{merged, upper};
+use orlop_wire::reply::{Failure, FailureKind, Reply, Started};
+use orlop_wire::request::Start;
+
+use super::failures::file_failure;
+use super::stage::Stage;
+use super::{networks, release, volumes};
+use crate::context::{Context, internal};
+use crate::policy::Policy;
+
+/// Starts a container.
+pub(crate) fn start(
+    context: &Context,
+    connection: &UnixStream,
+    policy: &Policy,
+    request: Start,
+) -> Result<Reply, Failure> {
+    let Start {
+        spec,
+        wait_for_attach,
+    } = request;
+    policy.judge(&spec)?;
+    let stage = context.stage(connection.as_fd());
+    stage.require_ended(&spec.id)?;
+    // What an earlier run, or a start that was killed, may have left.
+    if !release::is_released(context, &spec.id) {
+        release::quietly(context, &spec.id);
+    }
+    let started = begin(context, stage, policy, &spec, wait_for_attach);
+    let started = started.and_then(|reply| still_wanted(connection).map(|()| reply));
+    if started.is_err() {
+        release::quietly(context, &spec.id);
+    }
+    started
+}
+
+/// A server that has closed the connection wants nothing to run.
+fn still_wanted(connection: &UnixStream) -> Result<(), Failure> {
+    let mut fds = [PollFd::new(connection.as_fd(), PollFlags::empty())];
+    match poll(&mut fds, PollTimeout::ZERO) {
+        Ok(0) => Ok(()),
+        _ => Err(Failure::new(FailureKind::Cancelled, "the server went away")),
+    }
+}
+
+fn begin(
+    context: &Context,
+    stage: Stage<'_>,
+    policy: &Policy,
+    spec: &ContainerSpec,
+    wait_for_attach: bool,
+) -> Result<Reply, Failure> {
+    let folders = Folders::make(context, spec)?;
+    let cgroup = context.cgroup(&spec.id);
+    let fail = |error: cgroup::CgroupError| internal(error.to_string());
+    cgroup.create().map_err(fail)?;
+    let warnings = cgroup.limit(&spec.limits).map_err(fail)?;
+    if !spec.security.privileged {
+        cgroup
+            .allow_devices(&cgroup::devices::DEFAULT)
+            .map_err(fail)?;
+    }
+    let ports = match &spec.network {
+        Network::Bridge { ports, .. } => ports.as_slice(),
+        Network::None | Network::Host => &[],
+    };
+    let reserved = publish::reserve(ports)
+        .map_err(|error| Failure::new(FailureKind::Conflict, error.to_string()))?;
+    let install = filter(&spec.security)?;
+    let launch = Launch {
+        spec,
+        root: root(stage, spec, &folders)?,
+        root_point: &folders.root_point,
+        mounts: mounts(stage, policy, spec, &folders)?,
+        filter: &install,
+        enter_cgroups: &|| cgroup.enter_v1().map_err(io::Error::other),
+        wait_for_attach,
+        run_folder: folders.run.clone(),
+        log_folder: folders.logs.clone(),
+        gid: context.config.server_gid,
+        held: reserved.sockets,
+        oom_counter: cgroup.oom_counter(),
+        cgroup: cgroup.v2_directory().map_err(fail)?,
+    };
+    let born = start_container(launch)?;
+    connect(context, spec, born.pid)?;
+    let pid = born.release()?;
+    Ok(Reply::Started(Started { pid, warnings }))
+}
+
+/// Folders of a container on the host.
+struct Folders {
+    run: PathBuf,
+    own: PathBuf,
+    logs: PathBuf,
+    root_point: PathBuf,
+}
+
+impl Folders {
+    fn make(context: &Context, spec: &ContainerSpec) -> Result<Self, Failure> {
+        let own = context.layout.container(&spec.id);
+        let folders = Self {
+            run: context.run_folder(&spec.id),
+            logs: own.join("logs"),
+            root_point: own.join("rootfs"),
+            own,
+        };
+        for shown in [&folders.run, &folders.own, &folders.logs] {
+            context.make_shown_folder(shown)?;
+        }
+        make_private(&folders.root_point)?;
+        let highest = spec.layers.last().map(|layer| context.layout.layer(layer));
+        upper::prepare(&folders.own, highest.as_deref()).map_err(|error| file_failure(&error))?;
+        Ok(folders)
+    }
+}
+
+fn make_private(path: &Path) -> Result<(), Failure> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| internal(format!("making {}: {error}", path.display())))
+}
+
+/// The root file system: layers below, the container's own changes on top, attached nowhere.
+fn root(stage: Stage<'_>, spec: &ContainerSpec, folders: &Folders) -> Result<OwnedFd, Failure> {
+    let layers = stage.layers(&spec.layers)?;
+    let (upper, work) = (folders.own.join("upper"), folders.own.join("work"));
+    merged::container_root(&layers, &upper, &work).map_err(|error| file_failure(&error))
+}
+
+/// Everything that is mounted from the host's side: volumes, binds, and the three files.
+fn mounts(
+    stage: Stage<'_>,
+    policy: &Policy,
+    spec: &ContainerSpec,
+    folders: &Folders,
+) -> Result<Vec<PreparedMount>, Failure> {
+    let mut prepared = Vec::new();
+    for wanted in &spec.mounts {
+        let (source, propagation) = match &wanted.source {
+            MountSource::Tmpfs { .. } => continue,
+            MountSource::Volume { name, copy_up, .. } => {
+                let path = volumes::prepare(stage, name, &spec.layers, &wanted.target, *copy_up)?;
+                (own_source(&path)?, Propagation::default())
+            }
+            MountSource::Bind {
+                path,
+                create,
+                propagation,
+            } => (bind_source(policy, Path::new(path), *create)?, *propagation),
+        };
+        prepared.push(prepare(
+            &source,
+            &wanted.target,
+            wanted.read_only,
+            propagation,
+        )?);
+    }
+    for (name, text) in networks::files(spec) {
+        let path = folders.own.join(name);
+        fs::write(&path, text)
+            .map_err(|error| internal(format!("writing {}: {error}", path.display())))?;
+        let target = format!("/etc/{name}");
+        let source = own_source(&path)?;
+        prepared.push(prepare(&source, &target, false, Propagation::default())?);
+    }
+    Ok(prepared)
+}
+
+/// Opens a source of our own.
+fn own_source(path: &Path) -> Result<Source, Failure> {
+    Source::open(path).map_err(|error| internal(format!("opening {}: {error}", path.display())))
+}
+
+/// A source, opened once: what is looked at is what is mounted.
+struct Source {
+    fd: OwnedFd,
+    directory: bool,
+}
+
+impl Source {
+    fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        let fd = nix::fcntl::open(path, flags, Mode::empty())?;
+        let directory = nix::sys::stat::fstat(&fd)?.st_mode & nix::libc::S_IFMT;
+        Ok(Self {
+            directory: directory == nix::libc::S_IFDIR,
+            fd,
+        })
+    }
+}
+
+fn prepare(
+    source: &Source,
+    target: &str,
+    read_only: bool,
+    propagation: Propagation,
+) -> Result<PreparedMount, Failure> {
+    let mount = mount::copy_of_fd(source.fd.as_fd(), true).map_err(|error| {
+        Failure::new(
+            FailureKind::Invalid,
+            format!("mounting at {target}: {error}"),
+        )
+    })?;
+    Ok(PreparedMount {
+        mount,
+        target: target.to_owned(),
+        directory: source.directory,
+        read_only,
+        propagation,
+    })
+}
+
+/// Opens a bind's source and asks the policy about the place where the descriptor really lies:
+/// nobody can put a link in between.
+fn bind_source(policy: &Policy, path: &Path, create: bool) -> Result<Source, Failure> {
+    let invalid = |message: String| Failure::new(FailureKind::Invalid, message);
+    if create && !path.exists() {
+        fs::create_dir_all(path).map_err(|error| {
+            invalid(format!(
+                "error while creating mount source path '{}': {error}",
+                path.display()
+            ))
+        })?;
+    }
+    let source = Source::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => invalid(format!(
+            "invalid mount config for type \"bind\": bind source path does not exist: {}",
+            path.display()
+        )),
+        _ => invalid(format!("bind source {}: {error}", path.display())),
+    })?;
+    let place = fs::read_link(format!("/proc/self/fd/{}", source.fd.as_raw_fd()))
+        .map_err(|error| internal(format!("finding {}: {error}", path.display())))?;
+    policy.judge_bind(&place)?;
+    Ok(source)
+}
+
+/// What installs the system call filter.
+pub(super) fn filter(security: &Security) -> Result<impl Fn() -> io::Result<()> + use<>, Failure> {
+    let names = CapabilitySet::from_names(&security.capabilities);
+    let capabilities =
+        names.map_err(|error| Failure::new(FailureKind::Invalid, error.to_string()))?;
+    let program = match security.seccomp {
+        Seccomp::Default => Some(seccomp::default_filter(capabilities)),
+        Seccomp::Unconfined => None,
+    };
+    Ok(move || match &program {
+        Some(program) => seccomp::install(program).map_err(io::Error::from),
+        None => Ok(()),
+    })
+}
+
+/// Gives the container its network.
+fn connect(context: &Context, spec: &ContainerSpec, pid: u32) -> Result<(), Failure> {
+    if spec.network == Network::Host {
+        return Ok(());
+    }
+    let path = format!("/proc/{pid}/ns/net");
+    let netns =
+        fs::File::open(&path).map_err(|error| internal(format!("opening {path}: {error}")))?;
+    let fail = |error: orlop_network::NetworkError| internal(error.to_string());
+    let Network::Bridge { endpoint, ports } = &spec.network else {
+        return orlop_network::endpoint::loopback_only(netns.as_fd()).map_err(fail);
+    };
+    networks::check(context, &spec.id, endpoint)?;
+    let mut kernel = Kernel::open().map_err(fail)?;
+    orlop_network::endpoint::attach(&mut kernel, endpoint, netns.as_fd()).map_err(fail)?;
+    if ports.is_empty() {
+        return Ok(());
+    }
+    networks::publish(context, &mut kernel, endpoint, ports, &spec.id)
+}

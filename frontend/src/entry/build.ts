@@ -1,0 +1,2 @@
+// The page of one build.
+import "../build/steps";

@@ -1,0 +1,2 @@
+// The page of one job.
+import "../jobs/progress";

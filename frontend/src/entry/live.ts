@@ -1,0 +1,2 @@
+// Pages whose rows, badges and figures change while one looks at them.
+import "../live/list";

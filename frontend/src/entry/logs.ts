@@ -1,0 +1,2 @@
+// The log page.
+import "../logs/element";

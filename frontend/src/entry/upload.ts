@@ -1,0 +1,2 @@
+// Forms that send files.
+import "../ui/upload";

@@ -1,0 +1,10 @@
+//! What every acceptance test needs: the real binary with a data folder, bridge and subnet of its
+//! own, and the clients that people use.
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod fixture;
+pub mod host;
+pub mod http;
+pub mod server;
+pub mod wait;
