@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use orlop_records::RecordsError;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+use tokio::sync::broadcast::error::RecvError;
 
 pub(crate) use doors::Doors;
 
@@ -20,6 +21,8 @@ const IDLE: SignedDuration = SignedDuration::from_hours(24 * 3);
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// The time of last use is written down no more often than this.
 const TOUCH: SignedDuration = SignedDuration::from_mins(5);
+/// Between two looks whether a log-in with an open socket has expired.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(60);
 /// Name of the setting that holds the hash of the sign-up token.
 const TOKEN_SETTING: &str = "sign_up_token_hash";
 
@@ -163,12 +166,11 @@ impl Engine {
         password: &str,
         address: &str,
     ) -> Result<NewLogin, EngineError> {
-        self.inner.accounts.check_pause(name, address)?;
+        self.inner.accounts.begin_try(name, address)?;
         let user = self.records().user(name.trim()).await?;
         let stored = user.as_ref().map(|user| user.password_hash.clone());
         let right = self.inner.accounts.verify(password, stored).await?;
         let Some(user) = user.filter(|_| right) else {
-            self.inner.accounts.note_failure(name, address);
             return Err(EngineError::new(
                 ErrorKind::Unauthenticated,
                 "name or password is wrong",
@@ -211,7 +213,7 @@ impl Engine {
             return Ok(None);
         };
         let now = Timestamp::now();
-        if session.expires_at <= now || now.duration_since(session.seen_at) > IDLE {
+        if is_over(session.seen_at, session.expires_at, now) {
             self.end_session(session.id).await?;
             return Ok(None);
         }
@@ -248,8 +250,35 @@ impl Engine {
 
     /// Resolves when a session is ended (log-out, expiry): its sockets must close.
     pub async fn session_ended(&self, session: i64) {
-        self.inner.accounts.ended(session).await;
+        let mut ends = self.inner.accounts.ends();
+        // Looked at after the subscription, and now and then: nobody tells that it has expired.
+        while self.is_session_valid(session).await {
+            tokio::select! {
+                told = ends.recv() => match told {
+                    Err(RecvError::Closed) => return,
+                    Ok(id) if id == session => return,
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                },
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
     }
+
+    async fn is_session_valid(&self, session: i64) -> bool {
+        match self.records().session_times(session).await {
+            Ok(Some((seen_at, expires_at))) => !is_over(seen_at, expires_at, Timestamp::now()),
+            Ok(None) => false,
+            Err(error) => {
+                tracing::warn!(%error, "a log-in could not be looked up");
+                true
+            }
+        }
+    }
+}
+
+/// Whether a log-in was not used for too long, or has lasted long enough.
+fn is_over(seen_at: Timestamp, expires_at: Timestamp, now: Timestamp) -> bool {
+    expires_at <= now || now.duration_since(seen_at) > IDLE
 }
 
 fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {

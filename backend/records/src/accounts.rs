@@ -139,6 +139,23 @@ impl Records {
         .transpose()
     }
 
+    /// When a log-in was last used, and when it ends at the latest.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn session_times(
+        &self,
+        id: i64,
+    ) -> Result<Option<(Timestamp, Timestamp)>, RecordsError> {
+        let row: Option<(i64, i64)> =
+            sqlx::query_as("SELECT seen_at, expires_at FROM sessions WHERE id = ?")
+                .bind(id)
+                .fetch_optional(self.reader())
+                .await?;
+        row.map(|(seen_at, expires_at)| Ok((time(seen_at)?, time(expires_at)?)))
+            .transpose()
+    }
+
     /// Notes that a log-in was used.
     ///
     /// # Errors

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use orlop_model::id::DiffId;
 use sqlx::Row as _;
 
-use crate::row::parsed;
 use crate::layers::{NewLayer, insert_layer};
+use crate::row::parsed;
 use crate::row::{micros, time};
 use crate::{Records, RecordsError};
 

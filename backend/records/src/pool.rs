@@ -8,8 +8,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::{ConnectOptions as _, SqlitePool};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, SqlitePool};
 
 use crate::RecordsError;
 

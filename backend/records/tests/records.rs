@@ -178,7 +178,7 @@ async fn a_thousand_containers_are_listed_newest_first_and_quickly() {
 #[tokio::test]
 async fn addresses_are_leased_lowest_first_kept_and_given_back() {
     let (_folder, records) = records().await;
-    let ids: Vec<_> = (1..=4).map(|n| container(n, "x").0.id).collect();
+    let ids: Vec<_> = (1..=4).map(|n| container(n, "any").0.id).collect();
     let (first, last) = (Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(10, 0, 0, 4));
     let lease = |id: &ContainerId| {
         let (records, id) = (records.clone(), id.clone());
@@ -213,7 +213,7 @@ async fn two_who_ask_at_once_get_different_addresses() {
     let (first, last) = (Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(10, 0, 0, 200));
     let asks = (0..50).map(|number| {
         let records = records.clone();
-        let id = container(number, "x").0.id;
+        let id = container(number, "any").0.id;
         tokio::spawn(async move { records.lease_address(&id, first, last).await })
     });
     let mut given = std::collections::BTreeSet::new();
@@ -306,7 +306,10 @@ async fn a_log_in_lasts_until_it_is_ended_or_over() {
     records.touch_session(one.id, at(20)).await.expect("touch");
     let one = records.session("one").await.expect("look").expect("there");
     assert_eq!((one.seen_at, one.expires_at), (at(20), at(50)));
+    let times = records.session_times(one.id).await.expect("look");
+    assert_eq!(times, Some((at(20), at(50))));
     records.delete_expired_sessions(at(50)).await.expect("end");
+    assert_eq!(records.session_times(one.id).await.expect("look"), None);
     assert_eq!(records.session("one").await.expect("look"), None);
     let two = records.session("two").await.expect("look").expect("there");
     records.delete_session(two.id).await.expect("end");
