@@ -73,7 +73,7 @@ impl Engine {
             let (container, spec) = merge(given, || Ok(hex::encode(random::bytes32()?)))?;
             match self.records().insert_container(&container, &spec).await {
                 Err(RecordsError::Taken(_)) if request.name.is_none() && tries < TRIES => {
-                    tries += 1
+                    tries += 1;
                 }
                 Err(RecordsError::Taken(what)) => {
                     return Err(self.name_taken(&container.name, what).await);

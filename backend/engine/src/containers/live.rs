@@ -47,6 +47,8 @@ pub(crate) struct Observed {
     pub(crate) failed: u64,
     /// Exits.
     pub(super) exits: u64,
+    /// Ends in a row before the container had run for a while.
+    pub(super) early_ends: u32,
     /// Changes by a person that make a planned restart moot.
     pub(super) interventions: u64,
     /// How it last ended.

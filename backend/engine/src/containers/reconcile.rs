@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use orlop_model::container::Container;
+use orlop_model::event::EventObject;
 use orlop_model::lifecycle::{Exit, Status};
 use orlop_wire::request::Request;
 
@@ -105,8 +106,13 @@ impl Engine {
                 owned.record.ports.clear();
                 owned.record.state.exit = Some(gone());
                 self.records().update_container(&owned.record).await?;
+                let code = ("exitCode".to_owned(), "137".to_owned());
+                self.tell(EventObject::Container, "die", &owned.record, [code]);
                 drop(owned);
                 self.release(record).await;
+                if record.request.host.auto_remove {
+                    self.remove_later(record.id.clone());
+                }
                 Ok(boot)
             }
             Found::Ended(_) | Found::Gone => {

@@ -36,30 +36,40 @@ fn wants_restart(policy: RestartPolicy, exit: &Exit, restarts: u32, stopped: boo
     }
 }
 
-fn pause(restarts: u32, ran: Duration) -> Duration {
-    if ran >= RAN_WELL {
-        return FIRST_PAUSE;
-    }
+/// The pause after so many ends in a row that came early.
+fn pause(early_ends: u32) -> Duration {
     FIRST_PAUSE
-        .saturating_mul(1 << restarts.min(10))
+        .saturating_mul(1 << early_ends.saturating_sub(1).min(10))
         .min(LONGEST_PAUSE)
 }
 
+/// Ends in a row that came early, with one after so long.
+pub(super) fn early_ends(before: u32, ran: Duration) -> u32 {
+    if ran >= RAN_WELL {
+        0
+    } else {
+        before.saturating_add(1)
+    }
+}
+
+/// How long a container ran that ended so.
+pub(super) fn ran(record: &Container, exit: &Exit) -> Duration {
+    record.state.started_at.map_or(Duration::ZERO, |started| {
+        let ran = exit.at.duration_since(started);
+        // Negative when the clock was set back.
+        ran.try_into().unwrap_or_default()
+    })
+}
+
 impl Engine {
-    pub(super) fn plan_restart(&self, record: &Container, exit: &Exit) -> Option<Plan> {
+    pub(super) fn plan_restart(record: &Container, exit: &Exit, early_ends: u32) -> Option<Plan> {
         let state = &record.state;
         let policy = record.request.host.restart;
         if !wants_restart(policy, exit, state.restart_count, state.stopped_by_user) {
             return None;
         }
-        let ran = state.started_at.map_or(Duration::ZERO, |started| {
-            exit.at
-                .duration_since(started)
-                .try_into()
-                .unwrap_or_default()
-        });
         Some(Plan {
-            pause: pause(state.restart_count, ran),
+            pause: pause(early_ends),
         })
     }
 
@@ -128,9 +138,15 @@ mod tests {
 
     #[test]
     fn the_pause_doubles_up_to_a_minute_and_begins_anew() {
-        assert_eq!(pause(0, Duration::ZERO), Duration::from_millis(100));
-        assert_eq!(pause(3, Duration::ZERO), Duration::from_millis(800));
-        assert_eq!(pause(40, Duration::ZERO), LONGEST_PAUSE);
-        assert_eq!(pause(40, RAN_WELL), FIRST_PAUSE);
+        let after = |ends: u32| {
+            let early = (0..ends).fold(0, |before, _| early_ends(before, Duration::ZERO));
+            pause(early)
+        };
+        assert_eq!(after(1), Duration::from_millis(100));
+        assert_eq!(after(4), Duration::from_millis(800));
+        assert_eq!(after(40), LONGEST_PAUSE);
+        let well = early_ends(40, RAN_WELL);
+        assert_eq!(pause(well), FIRST_PAUSE);
+        assert_eq!(pause(early_ends(well, Duration::ZERO)), FIRST_PAUSE);
     }
 }

@@ -123,7 +123,9 @@ fn overlaid(old: Limits, new: Limits) -> Limits {
     let made_up = old
         .memory
         .is_some_and(|memory| i64::try_from(memory.saturating_mul(2)).ok() == old.memory_swap);
-    let swap = old.memory_swap.filter(|_| !(made_up && new.memory.is_some()));
+    let swap = old
+        .memory_swap
+        .filter(|_| !(made_up && new.memory.is_some()));
     Limits {
         memory: new.memory.or(old.memory),
         memory_swap: new.memory_swap.or(swap),

@@ -12,6 +12,7 @@ use orlop_wire::request::Request;
 use orlop_wire::shim::{Attach, FromShim, ToShim};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::restart::{early_ends, ran};
 use crate::sessions::connection::connect_shim;
 use crate::{Engine, EngineError};
 
@@ -47,7 +48,9 @@ impl Engine {
     pub(super) async fn ended(&self, id: &ContainerId, exit: Exit) -> Result<(), EngineError> {
         let mut owned = self.own_id(id).await?;
         let record = &mut owned.record;
-        let plan = self.plan_restart(record, &exit);
+        let before = owned.slot.observe().borrow().early_ends;
+        let early_ends = early_ends(before, ran(record, &exit));
+        let plan = Self::plan_restart(record, &exit, early_ends);
         record.state.status = if plan.is_some() {
             Status::Restarting
         } else {
@@ -64,6 +67,7 @@ impl Engine {
         self.tell(EventObject::Container, "die", record, [code]);
         owned.slot.note(|seen| {
             seen.exits += 1;
+            seen.early_ends = early_ends;
             seen.exit = Some(exit);
         });
         // The next start waits for this, since it needs the same names.
