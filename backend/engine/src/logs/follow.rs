@@ -1,13 +1,13 @@
 //! A query over one container's log, as a stream.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use tokio::sync::watch;
 
 use super::query::{Tail, shows};
-use super::segments::Segments;
+use super::segments::{self, Segments};
 use super::{LogCursor, LogQuery, LogRecord};
 use crate::{Engine, EngineError};
 
@@ -72,7 +72,7 @@ fn failed(error: std::io::Error) -> EngineError {
 }
 
 /// Where a query begins.
-async fn start(folder: &std::path::Path, query: &LogQuery) -> Result<LogCursor, EngineError> {
+async fn start(folder: &Path, query: &LogQuery) -> Result<LogCursor, EngineError> {
     if let Some(after) = query.after {
         return Ok(after);
     }
@@ -80,17 +80,32 @@ async fn start(folder: &std::path::Path, query: &LogQuery) -> Result<LogCursor, 
         return Ok(LogCursor::default());
     };
     let (folder, query): (PathBuf, LogQuery) = (folder.to_owned(), query.clone());
-    blocking(move || {
-        let mut tail = Tail::new(lines);
-        let mut segments = Segments::new(folder, LogCursor::default());
+    blocking(move || tail_start(&folder, &query, lines)).await
+}
+
+/// Where the last lines begin: looked for in the last segment, then in twice as many, until
+/// enough are found, so that a long log is not read for its end.
+fn tail_start(folder: &Path, query: &LogQuery, lines: usize) -> std::io::Result<LogCursor> {
+    let numbers = segments::numbers(folder)?;
+    let mut looked = 1;
+    loop {
+        let first = numbers.len().saturating_sub(looked);
+        let from = LogCursor {
+            segment: numbers.get(first).copied().unwrap_or(0),
+            ..LogCursor::default()
+        };
+        let mut tail = Tail::new(lines, from);
+        let mut segments = Segments::new(folder.to_owned(), from);
         while let Some(record) = segments.next()? {
-            if shows(&query, &record) {
+            if shows(query, &record) {
                 tail.push(&record);
             }
         }
-        Ok(tail.start().unwrap_or_else(|| tail.end()))
-    })
-    .await
+        if first == 0 || tail.is_full() {
+            return Ok(tail.start().unwrap_or_else(|| tail.end()));
+        }
+        looked *= 2;
+    }
 }
 
 async fn blocking<T: Send + 'static>(

@@ -21,17 +21,21 @@ pub(super) struct Tail {
     lines: usize,
     /// Places in front of the last lines, oldest first.
     starts: std::collections::VecDeque<LogCursor>,
+    /// A line was in front of them, so each of them is seen from its begin.
+    skipped: bool,
     before: LogCursor,
     /// Streams that are in the middle of a line: stdout, stderr.
     open: [bool; 2],
 }
 
 impl Tail {
-    pub(super) fn new(lines: usize) -> Self {
+    /// For records from a place on.
+    pub(super) fn new(lines: usize, from: LogCursor) -> Self {
         Self {
             lines,
             starts: std::collections::VecDeque::new(),
-            before: LogCursor::default(),
+            skipped: false,
+            before: from,
             open: [false; 2],
         }
     }
@@ -43,10 +47,16 @@ impl Tail {
             self.starts.push_back(self.before);
             if self.starts.len() > self.lines {
                 self.starts.pop_front();
+                self.skipped = true;
             }
         }
         *open = record.partial;
         self.before = record.cursor;
+    }
+
+    /// Whether there are lines enough, the first of them whole.
+    pub(super) fn is_full(&self) -> bool {
+        self.skipped || self.lines == 0
     }
 
     /// The place to read from; `None` shows nothing of what was read.
@@ -84,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_tail_counts_lines_and_not_pieces() {
-        let mut tail = Tail::new(2);
+        let mut tail = Tail::new(2, LogCursor::default());
         for (offset, partial) in [(1, false), (2, true), (3, false), (4, false)] {
             tail.push(&record(offset, Stream::Stdout, partial));
         }
@@ -93,7 +103,8 @@ mod tests {
             Some(1),
             "behind the first line"
         );
-        let mut none = Tail::new(0);
+        assert!(tail.is_full());
+        let mut none = Tail::new(0, LogCursor::default());
         none.push(&record(1, Stream::Stdout, false));
         assert_eq!((none.start(), none.end().offset), (None, 1));
     }

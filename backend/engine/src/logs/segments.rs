@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use super::{LogCursor, LogRecord};
 pub(super) struct Segments {
     folder: PathBuf,
     open: Option<Open>,
-    /// Where to begin, until the first segment is open.
+    /// Where to begin, or to go on behind a segment that was read.
     from: LogCursor,
     /// Pieces of the frame that was read last.
     pending: std::collections::VecDeque<LogRecord>,
@@ -29,6 +29,8 @@ struct Open {
     offset: u64,
     /// A later segment was seen, so this one grows no more.
     closed: bool,
+    /// No frame is where one should be (a power cut): nothing more of this segment is read.
+    damaged: bool,
 }
 
 impl Segments {
@@ -69,13 +71,16 @@ impl Segments {
                 continue;
             }
             if open.closed {
-                let number = open.number;
-                self.open = self.open_after(number)?;
+                self.from = LogCursor {
+                    segment: open.number + 1,
+                    ..LogCursor::default()
+                };
+                self.open = None;
                 continue;
             }
             // Once more after a later segment is seen: the last frames may have come between.
             let number = open.number;
-            if self.numbers()?.into_iter().any(|n| n > number) {
+            if numbers(&self.folder)?.into_iter().any(|n| n > number) {
                 if let Some(open) = &mut self.open {
                     open.closed = true;
                 }
@@ -85,24 +90,9 @@ impl Segments {
         }
     }
 
-    fn numbers(&self) -> io::Result<Vec<u64>> {
-        let mut numbers = Vec::new();
-        match std::fs::read_dir(&self.folder) {
-            Ok(entries) => {
-                for entry in entries {
-                    numbers.extend(segment_start(&entry?.file_name().to_string_lossy()));
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        numbers.sort_unstable();
-        Ok(numbers)
-    }
-
     fn open_first(&mut self) -> io::Result<bool> {
         let wanted = self.from.segment;
-        let Some(number) = self.numbers()?.into_iter().find(|n| *n >= wanted) else {
+        let Some(number) = numbers(&self.folder)?.into_iter().find(|n| *n >= wanted) else {
             return Ok(false);
         };
         let offset = if number == wanted {
@@ -112,13 +102,6 @@ impl Segments {
         };
         self.open = self.open_at(number, offset)?;
         Ok(self.open.is_some())
-    }
-
-    fn open_after(&self, number: u64) -> io::Result<Option<Open>> {
-        match self.numbers()?.into_iter().find(|n| *n > number) {
-            Some(next) => self.open_at(next, 0),
-            None => Ok(None),
-        }
     }
 
     fn open_at(&self, number: u64, offset: u64) -> io::Result<Option<Open>> {
@@ -131,6 +114,7 @@ impl Segments {
                     file,
                     offset,
                     closed: false,
+                    damaged: false,
                 }))
             }
             // Rotation took it away between the listing and now.
@@ -140,13 +124,35 @@ impl Segments {
     }
 }
 
+/// The segments of a log in order; none where there is no log yet.
+pub(super) fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
+    let mut numbers = Vec::new();
+    match std::fs::read_dir(folder) {
+        Ok(entries) => {
+            for entry in entries {
+                numbers.extend(segment_start(&entry?.file_name().to_string_lossy()));
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
 /// One whole frame, or none: a frame that is being written is left for later.
 fn read_frame(open: &mut Open) -> io::Result<Option<(Header, Bytes)>> {
     let mut head = [0; HEADER_LEN];
+    if open.damaged {
+        return Ok(None);
+    }
     if !fill(open, &mut head)? {
         return Ok(None);
     }
-    let header = Header::decode(&head).map_err(|damaged| io::Error::other(damaged.to_string()))?;
+    let Ok(header) = Header::decode(&head) else {
+        open.damaged = true;
+        return Ok(None);
+    };
     let mut payload = vec![0; (header.len as usize).min(MAX_PAYLOAD)];
     if !fill(open, &mut payload)? {
         return Ok(None);
@@ -256,6 +262,19 @@ mod tests {
             let mut rest = Segments::new(folder.path().to_owned(), cursor);
             assert_eq!(read(&mut rest).len(), 3 - index);
         }
+    }
+
+    #[test]
+    fn what_follows_a_damaged_segment_is_still_read() {
+        let folder = tempfile::tempdir().expect("folder");
+        let write = |name: u64, bytes: &[u8]| {
+            std::fs::write(folder.path().join(segment_name(name)), bytes).expect("write");
+        };
+        write(0, &[frame(1, "a\n"), vec![0; 64]].concat());
+        let mut segments = Segments::new(folder.path().to_owned(), LogCursor::default());
+        assert_eq!(read(&mut segments), [("a\n".to_owned(), false)]);
+        write(5, &frame(2, "b\n"));
+        assert_eq!(read(&mut segments), [("b\n".to_owned(), false)]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt as _;
-use inotify::{Inotify, WatchDescriptor, WatchMask, Watches};
+use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use tokio::sync::watch;
 
 use crate::EngineError;
@@ -40,7 +40,12 @@ impl Watcher {
         tokio::spawn(async move {
             while let Some(Ok(event)) = events.next().await {
                 let senders = told.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(sender) = senders.get(&event.wd) {
+                if event.mask.contains(EventMask::Q_OVERFLOW) {
+                    // Some notice was lost: everybody looks.
+                    senders
+                        .values()
+                        .for_each(|s| s.send_modify(|count| *count += 1));
+                } else if let Some(sender) = senders.get(&event.wd) {
                     sender.send_modify(|count| *count += 1);
                 }
             }
