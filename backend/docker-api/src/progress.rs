@@ -110,39 +110,27 @@ fn ending(status: JobStatus, error: Option<String>) -> Option<Value> {
 
 fn part(part: &str, status: &str, current: u64, total: u64) -> Value {
     let mut line = json!({"status": status, "id": part, "progressDetail": {}});
-    if total > 0 {
+    // A bar only while something moves: clients without a terminal leave lines with one out.
+    if total > 0 && matches!(status, "Downloading" | "Extracting") {
         line["progressDetail"] = json!({"current": current, "total": total});
     }
     line
 }
 
 /// A pull.
-pub(crate) async fn pull(engine: Engine, job: JobId, title: String) -> Result<Body, ApiError> {
-    let first = json!({"status": format!("Pulling from {title}")});
-    let mut first = Some(first);
-    follow(engine, job, move |event| {
-        let mut lines: Vec<Value> = first.take().into_iter().collect();
-        match event {
-            JobEvent::Message { text } => lines.push(json!({"status": text})),
-            JobEvent::Progress {
-                part: id,
-                status,
-                current,
-                total,
-            } => {
-                lines.push(part(&id, &status, current, total));
-            }
-            JobEvent::Status { status, error, .. } => {
-                lines.extend(ending(status, error));
-                if status == JobStatus::Succeeded {
-                    lines.push(
-                        json!({"status": format!("Status: Image is up to date for {title}")}),
-                    );
-                }
-            }
-            _ => {}
+pub(crate) async fn pull(engine: Engine, job: JobId) -> Result<Body, ApiError> {
+    follow(engine, job, move |event| match event {
+        JobEvent::Message { text } => vec![json!({"status": text})],
+        JobEvent::Progress {
+            part: id,
+            status,
+            current,
+            total,
+        } => {
+            vec![part(&id, &status, current, total)]
         }
-        lines
+        JobEvent::Status { status, error, .. } => ending(status, error).into_iter().collect(),
+        _ => Vec::new(),
     })
     .await
 }

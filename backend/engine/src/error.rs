@@ -70,7 +70,11 @@ impl EngineError {
     /// A conflict over one field, by its form name.
     #[must_use]
     pub fn field_conflict(field: &'static str, message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::Conflict, message: message.into(), field: Some(field) }
+        Self {
+            kind: ErrorKind::Conflict,
+            message: message.into(),
+            field: Some(field),
+        }
     }
 
     /// What it names does not exist.

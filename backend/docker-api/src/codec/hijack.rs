@@ -40,7 +40,11 @@ where
 
 /// Answers that the connection is taken over, and says on it why there is nothing to join: what
 /// clients expect of an exec session whose command cannot run.
-pub(crate) fn take_over_to_fail<B>(request: Request<B>, raw: bool, message: String) -> Response<Body>
+pub(crate) fn take_over_to_fail<B>(
+    request: Request<B>,
+    raw: bool,
+    message: String,
+) -> Response<Body>
 where
     B: Send + 'static,
 {

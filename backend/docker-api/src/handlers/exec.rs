@@ -108,7 +108,10 @@ pub(crate) async fn start(id: &str, call: Call) -> Answer {
 
 /// The command, not the request, is at fault: clients read its exit code off the session.
 fn is_command_fault(error: &EngineError) -> bool {
-    matches!(error.kind(), ErrorKind::CommandNotFound | ErrorKind::CommandNotExecutable)
+    matches!(
+        error.kind(),
+        ErrorKind::CommandNotFound | ErrorKind::CommandNotExecutable
+    )
 }
 
 /// `POST /exec/{id}/resize`.

@@ -90,9 +90,8 @@ pub(crate) async fn create(call: Call) -> Answer {
     let image = call.query.text("fromImage").unwrap_or_default();
     let reference = named(image, call.query.text("tag"))?;
     let credentials = credentials(call.request.headers())?;
-    let title = reference.familiar();
     let job = call.engine.pull_image(reference, credentials).await?;
-    let lines = progress::pull(call.engine, job, title).await?;
+    let lines = progress::pull(call.engine, job).await?;
     Ok(with_type(StatusCode::OK, "application/json", lines))
 }
 

@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use orlop_model::event::EventObject;
 use orlop_model::id::{ContainerId, ExecId};
-use orlop_model::lifecycle::Status;
+use orlop_model::lifecycle::{Exit, Status};
 use orlop_model::request::{ExecRequest, TermSize};
 use orlop_model::signal::Signal;
 use orlop_model::spec::{ContainerSpec, Process};
 use orlop_wire::request::{Exec, Request, Target, Tree};
 
-use super::{AttachOptions, ExecInfo, Session, connection};
+use super::{AttachOptions, ExecInfo, Session, SessionEvent, connection};
 use crate::containers::watch::{exit_of, is_shim_alive, read_state};
 use crate::{Engine, EngineError, random};
 
@@ -94,7 +95,35 @@ impl Engine {
             from: Some(0),
             lossless: true,
         };
-        connection::connect(self.exec_dir(id), options).await
+        let session = connection::connect(self.exec_dir(id), options).await?;
+        Ok(self.noting_exit(id, session))
+    }
+
+    /// Notes the end of a session before its client hears of it, since the client then asks for
+    /// the exit code.
+    fn noting_exit(&self, id: &ExecId, session: Session) -> Session {
+        let (engine, id) = (self.clone(), id.clone());
+        let events = session.events.inspect(move |event| {
+            if let Ok(SessionEvent::Exited(exit)) = event {
+                engine.note_exec_exit(&id, exit);
+            }
+        });
+        Session {
+            events: events.boxed(),
+            ..session
+        }
+    }
+
+    /// Notes how a session ended; the container it was in, if it is known.
+    fn note_exec_exit(&self, id: &ExecId, exit: &Exit) -> Option<ContainerId> {
+        self.inner.execs.with(|execs| {
+            execs.get_mut(id).map(|info| {
+                info.running = false;
+                info.pid = 0;
+                info.exit = Some(exit.clone());
+                info.container.clone()
+            })
+        })
     }
 
     /// Starts an exec session without attaching.
@@ -182,15 +211,7 @@ impl Engine {
                 () = engine.inner.stop.cancelled() => return,
                 exit = exit_of(&folder) => exit,
             };
-            let container = engine.inner.execs.with(|execs| {
-                execs.get_mut(&id).map(|info| {
-                    info.running = false;
-                    info.pid = 0;
-                    info.exit = Some(exit.clone());
-                    info.container.clone()
-                })
-            });
-            if let Some(container) = container {
+            if let Some(container) = engine.note_exec_exit(&id, &exit) {
                 let attributes = [
                     ("execID".to_owned(), id.to_string()),
                     ("exitCode".to_owned(), exit.code.to_string()),
@@ -228,7 +249,8 @@ impl Engine {
             from: from.or(Some(0)),
             lossless: true,
         };
-        connection::connect(self.exec_dir(id), options).await
+        let session = connection::connect(self.exec_dir(id), options).await?;
+        Ok(self.noting_exit(id, session))
     }
 
     /// Sets the size of an exec session's terminal.
@@ -353,13 +375,13 @@ fn no_such(id: &ExecId) -> EngineError {
 }
 
 /// How a session that could not start is shown.
-fn failed(error: &EngineError) -> orlop_model::lifecycle::Exit {
+fn failed(error: &EngineError) -> Exit {
     let code = match error.kind() {
         crate::ErrorKind::CommandNotFound => 127,
         crate::ErrorKind::CommandNotExecutable => 126,
         _ => 128,
     };
-    orlop_model::lifecycle::Exit {
+    Exit {
         code,
         signal: None,
         oom_killed: false,

@@ -7,8 +7,8 @@ mod exec;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use bytes::Bytes;
 pub(crate) use attach::attach_in;
+use bytes::Bytes;
 pub use connection::SessionInput;
 use futures_util::stream::BoxStream;
 use orlop_model::id::{ContainerId, ExecId};
