@@ -25,6 +25,9 @@ use crate::init::{self, FromInit, Init, Lines, Pipes};
 use crate::plan::PreparedMount;
 use crate::shim::{LogFiles, Shim, Stdio, Task, Watched, listen, write_record};
 
+/// Nearly the last that the kernel kills for want of memory.
+const SHIM_OOM_SCORE: &str = "-999";
+
 /// A container about to start.
 pub struct Launch<'a> {
     /// Everything about it.
@@ -213,6 +216,8 @@ fn become_daemon(keep: &[RawFd]) -> Result<(), Failure> {
         .step("opening /dev/null")?;
     orlop_linux::terminal::set_standard(null.as_fd(), null.as_fd(), null.as_fd())
         .step("leaving standard output")?;
+    // Its end would be the container's. Best effort: it needs a capability that a host may lack.
+    let _ = std::fs::write("/proc/self/oom_score_adj", SHIM_OOM_SCORE);
     // Nothing of its memory is for others to see.
     process::set_dumpable(false).step("closing its memory")
 }

@@ -96,8 +96,16 @@ fn message(kind: u8, payload: &[&[u8]], into: &mut Vec<u8>) {
     }
 }
 
-/// Splits one whole message off the front of `bytes`: its kind, payload and full length.
-fn split(bytes: &[u8]) -> Result<Option<(u8, &[u8], usize)>, Broken> {
+/// A message before its payload is read.
+struct Raw<'a> {
+    kind: u8,
+    payload: &'a [u8],
+    /// Bytes of the whole, head and payload.
+    len: usize,
+}
+
+/// Splits one whole message off the front of `bytes`.
+fn split(bytes: &[u8]) -> Result<Option<Raw<'_>>, Broken> {
     let Some((head, rest)) = bytes.split_at_checked(HEADER_LEN) else {
         return Ok(None);
     };
@@ -105,9 +113,11 @@ fn split(bytes: &[u8]) -> Result<Option<(u8, &[u8], usize)>, Broken> {
     if len > MAX_MESSAGE {
         return Err(Broken("too long"));
     }
-    Ok(rest
-        .get(..len)
-        .map(|payload| (head[0], payload, HEADER_LEN + len)))
+    Ok(rest.get(..len).map(|payload| Raw {
+        kind: head[0],
+        payload,
+        len: HEADER_LEN + len,
+    }))
 }
 
 fn number(payload: &[u8]) -> Result<u64, Broken> {
@@ -151,7 +161,7 @@ impl ToShim {
     /// # Errors
     /// If the bytes are no message; the connection is then of no more use.
     pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, Broken> {
-        let Some((kind, payload, used)) = split(bytes)? else {
+        let Some(Raw { kind, payload, len }) = split(bytes)? else {
             return Ok(None);
         };
         let decoded = match kind {
@@ -177,7 +187,7 @@ impl ToShim {
             ACK => Self::Ack(number(payload)?),
             _ => return Err(Broken("unknown kind")),
         };
-        Ok(Some((decoded, used)))
+        Ok(Some((decoded, len)))
     }
 }
 
@@ -213,7 +223,7 @@ impl FromShim {
     /// # Errors
     /// If the bytes are no message.
     pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, Broken> {
-        let Some((kind, payload, used)) = split(bytes)? else {
+        let Some(Raw { kind, payload, len }) = split(bytes)? else {
             return Ok(None);
         };
         let decoded = match kind {
@@ -245,7 +255,7 @@ impl FromShim {
             ),
             _ => return Err(Broken("unknown kind")),
         };
-        Ok(Some((decoded, used)))
+        Ok(Some((decoded, len)))
     }
 }
 

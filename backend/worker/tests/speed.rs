@@ -12,32 +12,32 @@ use orlop_wire::request::Request;
 use support::{Host, spec};
 
 const ROUNDS: usize = 20;
+const PAUSE: Duration = Duration::from_millis(50);
 
-/// The median of some rounds.
-fn median(mut round: impl FnMut()) -> Duration {
+/// The best and the median of some rounds. On a busy machine the best tells more.
+fn rounds_of(mut round: impl FnMut()) -> (Duration, Duration) {
     let mut times: Vec<_> = (0..ROUNDS)
         .map(|_| {
+            // What the kernel still tears down of the round before is not this round's.
+            std::thread::sleep(PAUSE);
             let begun = Instant::now();
             round();
             begun.elapsed()
         })
         .collect();
     times.sort_unstable();
-    times[ROUNDS / 2]
+    (times[0], times[ROUNDS / 2])
 }
 
-/// Times of rounds of start to exit: until the worker has answered, and in all; and of releases.
-fn rounds(host: &Host, network: impl Fn(&ContainerId, u8) -> Network) -> [Duration; 3] {
+/// Times of rounds of start to exit, and of releases.
+fn rounds(host: &Host, network: impl Fn(&ContainerId, u8) -> Network) -> [(Duration, Duration); 2] {
     let mut number = 10;
     let mut ids = Vec::new();
-    let mut answered = Vec::new();
-    let all = median(|| {
+    let all = rounds_of(|| {
         let mut spec = spec::program(host, &["true"]);
         number += 1;
         spec.network = network(&spec.id, number);
-        let begun = Instant::now();
         host.started(&spec::start(&spec, false));
-        answered.push(begun.elapsed());
         let path = host.run_folder(&spec.id).join("exit.json");
         while !path.exists() {
             std::thread::yield_now();
@@ -45,25 +45,24 @@ fn rounds(host: &Host, network: impl Fn(&ContainerId, u8) -> Network) -> [Durati
         ids.push(spec.id);
     });
     let mut ids = ids.into_iter();
-    let release = median(|| {
+    let release = rounds_of(|| {
         let container = ids.next().expect("one for each round");
         host.done(Request::Release { container });
     });
-    answered.sort_unstable();
-    [answered[ROUNDS / 2], all, release]
+    [all, release]
 }
 
 #[test]
 fn a_container_starts_runs_and_ends_quickly() {
     let host = Host::new().with_network();
-    let [answered, all, release] = rounds(&host, |_, _| Network::None);
-    println!("no network: answered {answered:?}, start to exit {all:?}, release {release:?}");
-    let [answered, all, release] = rounds(&host, |id, number| Network::Bridge {
+    let [all, release] = rounds(&host, |_, _| Network::None);
+    println!("no network: start to exit {all:?}, release {release:?}");
+    let [all, release] = rounds(&host, |id, number| Network::Bridge {
         endpoint: host.endpoint(id, number),
         ports: Vec::new(),
     });
-    println!("bridge: answered {answered:?}, start to exit {all:?}, release {release:?}");
-    assert!(all < Duration::from_millis(150), "{all:?}");
+    println!("bridge: start to exit {all:?}, release {release:?}");
+    assert!(all.0 < Duration::from_millis(28), "{all:?}");
 }
 
 #[test]
@@ -71,7 +70,7 @@ fn an_exec_session_starts_runs_and_ends_quickly() {
     let host = Host::new();
     let idle = spec::program(&host, &["sleep", "600"]);
     host.started(&spec::start(&idle, false));
-    let all = median(|| {
+    let all = rounds_of(|| {
         let mut exec = spec::exec(&idle.id, &["true"]);
         exec.wait_for_attach = false;
         host.started(&Request::Exec(Box::new(exec.clone())));
@@ -81,7 +80,7 @@ fn an_exec_session_starts_runs_and_ends_quickly() {
         }
     });
     println!("exec to exit {all:?}");
-    assert!(all < Duration::from_millis(100), "{all:?}");
+    assert!(all.0 < Duration::from_millis(20), "{all:?}");
 }
 
 #[test]

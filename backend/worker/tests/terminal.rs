@@ -278,3 +278,18 @@ fn killing_a_session_ends_its_background_jobs_and_a_killed_shim_ends_its_session
     host.done(Request::ReleaseExec { exec: exec.id });
     assert!(process::start_time(host.state(&host.run_folder(&spec.id)).pid).is_some());
 }
+
+#[test]
+fn output_reaches_a_slow_client_whole_although_the_container_was_released() {
+    let host = Host::new();
+    let spec = spec::shell(&host, "seq 100000");
+    host.started(&spec::start(&spec, true));
+    let folder = host.run_folder(&spec.id);
+    let session = Session::attach(&folder, ALL);
+    host.exit(&folder);
+    host.done(Request::Release {
+        container: spec.id.clone(),
+    });
+    let run = session.finish();
+    assert_eq!(run.stdout.lines().last(), Some("100000"));
+}

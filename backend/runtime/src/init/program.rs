@@ -101,7 +101,7 @@ fn search(name: &str, env: &[String]) -> Result<String, Failure> {
         match check(name, &candidate) {
             Ok(()) => return Ok(candidate),
             Err(failure) if failure.kind == FailureKind::CommandNotExecutable => {
-                denied = Some(failure)
+                denied = Some(failure);
             }
             Err(_) => {}
         }

@@ -62,11 +62,15 @@ impl Client {
             .is_some_and(|attach| attach.output || attach.input)
     }
 
-    /// Whether the process must be held back for it.
-    pub(super) fn holds(&self, ring: &Ring) -> bool {
+    /// Was promised that it hears every byte.
+    pub(super) fn is_promised_all(&self) -> bool {
         self.attach
             .is_some_and(|attach| attach.output && attach.lossless)
-            && ring.next().saturating_sub(self.next) >= HOLD
+    }
+
+    /// Whether the process must be held back for it.
+    pub(super) fn holds(&self, ring: &Ring) -> bool {
+        self.is_promised_all() && ring.next().saturating_sub(self.next) >= HOLD
     }
 
     /// Messages that have arrived; an error means that it is gone or talks nonsense.

@@ -22,6 +22,8 @@ const MOST_CLIENTS: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long clients may take to hear the end.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// The same for clients that were promised every byte.
+const LONG_FAREWELL: Duration = Duration::from_secs(600);
 /// How long output that nobody ends is waited for after the process ended.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
 
@@ -103,7 +105,14 @@ impl Shim {
         if !state.recorded {
             return false;
         }
-        state.clients.iter().all(Client::is_done) || at.elapsed() > FAREWELL && !self.is_held(state)
+        let mut open = state.clients.iter().filter(|client| !client.is_done());
+        match open.next() {
+            None => true,
+            Some(first) => {
+                let promised = first.is_promised_all() || open.any(Client::is_promised_all);
+                at.elapsed() > if promised { LONG_FAREWELL } else { FAREWELL }
+            }
+        }
     }
 
     fn is_held(&self, state: &State) -> bool {
@@ -332,11 +341,12 @@ impl Shim {
             let _ = write_record(&self.task.folder, EXIT_FILE, exit);
         }
         state.recorded = true;
-        self.held.clear();
         let told = state.exit.clone();
         state
             .clients
             .retain_mut(|client| client.send(&state.ring, told.as_ref()).is_ok());
+        // Last, for taking namespaces down takes a moment.
+        self.held.clear();
     }
 
     fn kill(&self) {

@@ -4,20 +4,25 @@
 //! rules, and go into an argument list, never into a shell.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use orlop_linux::process;
+use nix::sched::CloneFlags;
+use orlop_linux::mount::{self, Attributes};
+use orlop_linux::process::{self, Ended};
 use orlop_wire::reply::{Failure, FailureKind, Reply};
 use orlop_wire::request::Bootstrap;
 
 use crate::context::internal;
 
+/// Exit code of a tool that could not be started.
+const EXIT_NOT_STARTED: i32 = 127;
 /// Most packages in one request.
 const MOST_PACKAGES: usize = 200;
 /// Where distributions put such tools.
@@ -44,6 +49,31 @@ pub(crate) fn run(
         ));
     };
     let log = File::from(log);
+    let folder = work_folder();
+    let what = |error: io::Error| internal(format!("making {}: {error}", folder.display()));
+    // apt's own user must be able to look into it.
+    fs::DirBuilder::new()
+        .mode(0o755)
+        .create(&folder)
+        .map_err(what)?;
+    let made = with_tool(connection, request, tar, &log);
+    // Whatever was made is in the tar, or of no use. No mount is left in it: those were the
+    // tool's alone.
+    let _ = fs::remove_dir_all(&folder);
+    made.map(|()| Reply::Done)
+}
+
+/// A folder for what this request makes on the way.
+fn work_folder() -> PathBuf {
+    std::env::temp_dir().join(format!("orlop-bootstrap-{}", std::process::id()))
+}
+
+fn with_tool(
+    connection: &UnixStream,
+    request: &Bootstrap,
+    tar: OwnedFd,
+    log: &File,
+) -> Result<(), Failure> {
     if let Some(tool) = find("mmdebstrap") {
         let mut command = Command::new(tool);
         command.args(["--variant=minbase", "--mode=root"]);
@@ -51,7 +81,7 @@ pub(crate) fn run(
             command.arg(format!("--include={}", request.packages.join(",")));
         }
         command.arg(&request.suite).arg("-").args(&request.mirror);
-        return watch(connection, command, Some(tar), &log).map(|()| Reply::Done);
+        return watch(connection, command, Some(tar), log);
     }
     let Some(tool) = find("debootstrap") else {
         return Err(Failure::new(
@@ -59,7 +89,7 @@ pub(crate) fn run(
             "neither mmdebstrap nor debootstrap is installed: apt-get install mmdebstrap",
         ));
     };
-    with_debootstrap(connection, request, &tool, tar, &log).map(|()| Reply::Done)
+    with_debootstrap(connection, request, &tool, tar, log)
 }
 
 fn find(name: &str) -> Option<PathBuf> {
@@ -120,7 +150,7 @@ fn with_debootstrap(
     tar: OwnedFd,
     log: &File,
 ) -> Result<(), Failure> {
-    let folder = std::env::temp_dir().join(format!("orlop-bootstrap-{}", std::process::id()));
+    let folder = work_folder().join("root");
     let mut command = Command::new(tool);
     command.arg("--variant=minbase");
     if !request.packages.is_empty() {
@@ -130,23 +160,20 @@ fn with_debootstrap(
         .arg(&request.suite)
         .arg(&folder)
         .args(&request.mirror);
-    let made = watch(connection, command, None, log).and_then(|()| {
-        let mut pack = Command::new("tar");
-        pack.args([
-            "--numeric-owner",
-            "--xattrs",
-            "--one-file-system",
-            "-cf",
-            "-",
-            "-C",
-        ])
-        .arg(&folder)
-        .arg(".");
-        watch(connection, pack, Some(tar), log)
-    });
-    // Whatever was made is in the tar, or of no use.
-    let _ = fs::remove_dir_all(&folder);
-    made
+    watch(connection, command, None, log)?;
+    let packer = find("tar").ok_or_else(|| internal("tar is not installed"))?;
+    let mut pack = Command::new(packer);
+    pack.args([
+        "--numeric-owner",
+        "--xattrs",
+        "--one-file-system",
+        "-cf",
+        "-",
+        "-C",
+    ])
+    .arg(&folder)
+    .arg(".");
+    watch(connection, pack, Some(tar), log)
 }
 
 /// Runs a tool to its end, and ends it with everything it has started when the server goes away.
@@ -164,29 +191,24 @@ fn watch(
         Some(fd) => Stdio::from(fd),
         None => Stdio::from(again()?),
     };
-    let mut child = command
+    command
         .env_clear()
         .env("PATH", FOLDERS.join(":"))
         .env("DEBIAN_FRONTEND", "noninteractive")
         .env("LC_ALL", "C.UTF-8")
+        .env("TMPDIR", work_folder())
         .stdin(Stdio::null())
         .stdout(out)
-        .stderr(again()?)
-        .process_group(0)
-        .spawn()
-        .map_err(|error| internal(format!("starting {name}: {error}")))?;
-    // The command holds copies of the descriptors; the reader of the tar waits for their end.
-    drop(command);
-    wait(connection, &mut child)?;
-    let status = child
-        .wait()
-        .map_err(|error| internal(format!("waiting for {name}: {error}")))?;
-    if status.success() {
-        return Ok(());
+        .stderr(again()?);
+    let running =
+        Running::start(command).map_err(|error| internal(format!("starting {name}: {error}")))?;
+    match running.wait(connection)? {
+        Ended::Code(0) => Ok(()),
+        Ended::Code(code) => Err(internal(format!(
+            "{name} failed with exit code {code}; its log says why"
+        ))),
+        Ended::Signal(signal) => Err(internal(format!("{name} was ended by signal {signal}"))),
     }
-    Err(internal(format!(
-        "{name} failed ({status}); its log says why"
-    )))
 }
 
 fn arguments(command: &Command) -> String {
@@ -197,29 +219,67 @@ fn arguments(command: &Command) -> String {
         .join(" ")
 }
 
-fn wait(connection: &UnixStream, child: &mut Child) -> Result<(), Failure> {
-    let pidfd = process::open_pid(child.id()).map_err(|error| internal(error.to_string()))?;
-    loop {
-        let mut fds = [
-            PollFd::new(pidfd.as_fd(), PollFlags::POLLIN),
-            PollFd::new(connection.as_fd(), PollFlags::POLLIN),
-        ];
-        match poll(&mut fds, PollTimeout::NONE) {
-            Err(nix::errno::Errno::EINTR) => continue,
-            Err(errno) => return Err(internal(errno.to_string())),
-            Ok(_) => {}
-        }
-        if fds[0].any() == Some(true) {
-            return Ok(());
-        }
-        if fds[1].any() == Some(true) {
-            // The server says nothing more in a request: this is its end.
-            if let Ok(group) = i32::try_from(child.id()) {
-                let group = nix::unistd::Pid::from_raw(group);
-                let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
+/// A tool in a pid and a mount namespace of its own: its mounts show nowhere else and go with it,
+/// and when it ends, everything that it has started ends too. Killed when dropped.
+struct Running {
+    child: process::Child,
+    reaped: bool,
+}
+
+impl Running {
+    fn start(mut command: Command) -> io::Result<Self> {
+        let flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID;
+        let child = process::clone(flags, None, || {
+            let prepared = process::die_with_parent_signal()
+                .and_then(|()| mount::make_all_private())
+                .and_then(|()| {
+                    let proc = mount::make("proc", Some("proc"), &[], Attributes::empty())?;
+                    mount::attach(&proc, File::open("/proc")?)
+                });
+            if prepared.is_ok() {
+                // Comes back only when it failed.
+                let _ = command.exec();
             }
-            let _ = child.wait();
-            return Err(Failure::new(FailureKind::Cancelled, "the server went away"));
+            EXIT_NOT_STARTED
+        })?;
+        // The command holds copies of the descriptors; the reader of the tar waits for their end.
+        drop(command);
+        Ok(Self {
+            child,
+            reaped: false,
+        })
+    }
+
+    fn wait(mut self, connection: &UnixStream) -> Result<Ended, Failure> {
+        loop {
+            let mut fds = [
+                PollFd::new(self.child.pidfd.as_fd(), PollFlags::POLLIN),
+                // The server says nothing more in a request: what is to be read is its end.
+                PollFd::new(connection.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut fds, PollTimeout::NONE) {
+                Err(nix::errno::Errno::EINTR) => continue,
+                Err(errno) => return Err(internal(errno.to_string())),
+                Ok(_) => {}
+            }
+            if fds[0].any() == Some(true) {
+                self.reaped = true;
+                return process::wait(self.child.pidfd.as_fd())
+                    .map_err(|error| internal(format!("waiting for a tool: {error}")));
+            }
+            if fds[1].any() == Some(true) {
+                return Err(Failure::new(FailureKind::Cancelled, "the server went away"));
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.reaped {
+            // It may have ended by itself; it is reaped in either case.
+            let _ = process::send_signal(self.child.pidfd.as_fd(), nix::libc::SIGKILL);
+            let _ = process::wait(self.child.pidfd.as_fd());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Acting on what runs: signals, freezing, limits.
 
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::PathBuf;
+use std::path::Path;
 
 use orlop_linux::process;
 use orlop_model::id::ContainerId;
@@ -19,7 +19,7 @@ fn not_running(what: &str) -> Failure {
 }
 
 /// The process of a record, by a descriptor that stays this very process.
-pub(crate) fn find(folder: &PathBuf, what: &str) -> Result<(ShimState, OwnedFd), Failure> {
+pub(crate) fn find(folder: &Path, what: &str) -> Result<(ShimState, OwnedFd), Failure> {
     let state = read_state(folder).ok_or_else(|| not_running(what))?;
     let pidfd = process::open_exact(state.pid, state.start_time).map_err(|_| not_running(what))?;
     Ok((state, pidfd))

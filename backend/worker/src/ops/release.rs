@@ -9,7 +9,7 @@ use std::path::Path;
 use orlop_linux::process;
 use orlop_model::id::{ContainerId, ExecId};
 use orlop_network::Kernel;
-use orlop_wire::record::{STATE_FILE, ShimState};
+use orlop_wire::record::{EXIT_FILE, STATE_FILE, ShimState};
 use orlop_wire::reply::{Failure, Reply};
 
 use super::{networks, sweep};
@@ -39,7 +39,7 @@ fn everything(context: &Context, id: &ContainerId) -> Vec<String> {
     let mut errors = Vec::new();
     let folder = context.run_folder(id);
     if let Some(state) = read_state(&folder) {
-        end(&state);
+        end(&state, folder.join(EXIT_FILE).exists());
     }
     let cgroup = context.cgroup(id);
     // Whatever is left in it is of this container.
@@ -68,12 +68,12 @@ pub(crate) fn read_state(folder: &Path) -> Option<ShimState> {
     serde_json::from_slice(&fs::read(folder.join(STATE_FILE)).ok()?).ok()
 }
 
-/// Kills a process and its shim, if they are still those of the record.
-fn end(state: &ShimState) {
-    for (pid, started) in [
-        (state.pid, state.start_time),
-        (state.shim_pid, state.shim_start_time),
-    ] {
+/// Kills a process and its shim, if they are still those of the record. A shim whose process has
+/// ended goes by itself: it may still be telling clients the last output.
+fn end(state: &ShimState, has_ended: bool) {
+    let shim = (state.shim_pid, state.shim_start_time);
+    let living = [(state.pid, state.start_time), shim];
+    for (pid, started) in living.into_iter().filter(|one| *one != shim || !has_ended) {
         if let Ok(pidfd) = process::open_exact(pid, started) {
             // It may have ended meanwhile.
             let _ = process::send_signal(pidfd.as_fd(), 9);
@@ -93,10 +93,10 @@ fn remove_folder(folder: &Path) -> Option<String> {
 /// Takes away the records of an exec session.
 pub(crate) fn exec(context: &Context, id: &ExecId) -> Result<Reply, Failure> {
     let folder = context.exec_folder(id);
-    if let Some(state) = read_state(&folder) {
-        if let Ok(pidfd) = process::open_exact(state.pid, state.start_time) {
-            let _ = process::send_signal(pidfd.as_fd(), 9);
-        }
+    if let Some(state) = read_state(&folder)
+        && let Ok(pidfd) = process::open_exact(state.pid, state.start_time)
+    {
+        let _ = process::send_signal(pidfd.as_fd(), 9);
     }
     match remove_folder(&folder) {
         None => Ok(Reply::Done),
