@@ -45,7 +45,7 @@ enum Verb {
     /// End all containers and take away what this Orlop made on the host; images and volumes stay
     Cleanup(ServeOptions),
     /// Create and start a container
-    Run(run::Options),
+    Run(Box<run::Options>),
     /// List containers
     Ps(list::Options),
     /// Show what a container wrote
@@ -102,7 +102,7 @@ async fn dispatch(verb: Verb, host: Option<String>) -> anyhow::Result<ExitCode> 
     match verb {
         // These are dealt with before an engine is needed.
         Verb::Serve(_) | Verb::Doctor | Verb::Cleanup(_) => Ok(ExitCode::FAILURE),
-        Verb::Run(options) => run::run(&docker, options).await,
+        Verb::Run(options) => run::run(&docker, *options).await,
         Verb::Ps(options) => list::list(&docker, options).await,
         Verb::Logs(options) => logs::show(&docker, options).await,
         Verb::Stop(options) => stop::stop(&docker, options).await,

@@ -40,11 +40,9 @@ pub(crate) struct ForServer {
 /// # Errors
 /// If a person started the role by its name.
 pub(crate) fn receive<T: DeserializeOwned>() -> anyhow::Result<T> {
-    // The supervisor waits for signals that it has blocked, and its children inherit the mask.
-    SigSet::all().thread_unblock().context("cannot unblock signals")?;
     // The supervisor waits for its signals with these blocked, and a child starts with its
     // parent's mask: the server would never hear of SIGTERM.
-    nix::sys::signal::SigSet::empty()
+    SigSet::empty()
         .thread_set_mask()
         .context("cannot unblock signals")?;
     let text = std::env::args()

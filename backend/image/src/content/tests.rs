@@ -1,3 +1,5 @@
+//! The blob store on a real folder: kept bytes, interrupted downloads, damage.
+
 use super::*;
 
 fn store() -> (tempfile::TempDir, BlobStore) {

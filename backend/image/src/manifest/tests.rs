@@ -1,3 +1,5 @@
+//! Which manifest of an index is chosen, and which documents are refused.
+
 use super::*;
 
 fn descriptor(platform: Option<(&str, &str, Option<&str>)>, seed: u8) -> Descriptor {

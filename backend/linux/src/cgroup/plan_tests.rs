@@ -1,3 +1,5 @@
+//! The files that limits become, on both versions.
+
 use super::*;
 use crate::cgroup::layout::{Hierarchy, Unified};
 

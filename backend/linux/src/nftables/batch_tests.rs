@@ -1,3 +1,5 @@
+//! Messages byte by byte, read back with the decoder of the netlink module.
+
 use super::*;
 use crate::netlink::message::{attribute, attributes, messages, number16, text};
 

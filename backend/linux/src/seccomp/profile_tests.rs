@@ -1,3 +1,5 @@
+//! The table of system calls has each name once, and none that no kernel knows.
+
 use super::*;
 use crate::seccomp::Architecture;
 

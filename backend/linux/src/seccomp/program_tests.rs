@@ -1,3 +1,5 @@
+//! Filters run on an interpreter of their instructions: every number gets its verdict.
+
 use super::*;
 use crate::capability::CapabilitySet;
 use crate::seccomp::{default_filter, profile};

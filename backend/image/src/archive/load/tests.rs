@@ -1,3 +1,5 @@
+//! Archives of every age are loaded; what lies about itself leaves nothing in the store.
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Layer archives as others write them, and hostile ones, under their limits.
+
 use std::io::Write as _;
 
 use super::*;
