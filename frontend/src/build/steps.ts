@@ -121,7 +121,9 @@ class Build extends HTMLElement {
     const bad = end.state !== "done";
     const words = bad ? (end.error ?? "The build was stopped.") : "The image is ready.";
     const body = el("div", {}, el("strong", {}, bad ? `Build ${end.state}` : "Build done"));
-    body.append(el("p", {}, end.line ? `Line ${end.line}: ${words}` : words));
+    body.append(
+      el("p", { class: words.includes("\n") && "lines" }, end.line ? `Line ${end.line}: ${words}` : words),
+    );
     const sign = icon(bad ? "warn" : "check");
     const notice = el("div", { class: `notice notice-${bad ? "bad" : "good"}`, role: "status" }, sign, body);
     if (end.image) notice.append(el("a", { class: "btn btn-small", href: end.image }, "Show the image"));
