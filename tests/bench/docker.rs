@@ -11,24 +11,31 @@ use nix::sys::signal::Signal;
 const BRIDGE: &str = "orlopbench0";
 
 /// A running `dockerd`.
-pub struct Docker {
+pub(crate) struct Docker {
     child: Child,
     folder: tempfile::TempDir,
 }
 
 impl Docker {
     /// Starts it, where it is installed, and gives it the test image.
-    pub fn start() -> Option<Self> {
-        let folder = tempfile::Builder::new().prefix("orlop-bench-").tempdir_in("/var/tmp").expect("folder");
+    pub(crate) fn start() -> Option<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("orlop-bench-")
+            .tempdir_in("/var/tmp")
+            .expect("folder");
         ip(&["link", "add", BRIDGE, "type", "bridge"]);
         ip(&["address", "add", "10.214.0.1/16", "dev", BRIDGE]);
         ip(&["link", "set", BRIDGE, "up"]);
         let at = |name: &str| folder.path().join(name);
         let child = Command::new("dockerd")
-            .arg("--data-root").arg(at("data"))
-            .arg("--exec-root").arg(at("exec"))
-            .arg("--pidfile").arg(at("pid"))
-            .arg("--host").arg(format!("unix://{}", at("docker.sock").display()))
+            .arg("--data-root")
+            .arg(at("data"))
+            .arg("--exec-root")
+            .arg(at("exec"))
+            .arg("--pidfile")
+            .arg(at("pid"))
+            .arg("--host")
+            .arg(format!("unix://{}", at("docker.sock").display()))
             .args(["--bridge", BRIDGE])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -39,15 +46,23 @@ impl Docker {
             return None;
         };
         let docker = Self { child, folder };
-        wait::until("dockerd listens", || std::os::unix::net::UnixStream::connect(docker.socket()).ok());
+        wait::until("dockerd listens", || {
+            std::os::unix::net::UnixStream::connect(docker.socket()).ok()
+        });
         let mut import = Command::new("docker");
-        import.arg("--host").arg(format!("unix://{}", docker.socket().display()));
-        client::run(import.args(["import", "-", "busybox"]), &fixture::busybox_tar()).ok();
+        import
+            .arg("--host")
+            .arg(format!("unix://{}", docker.socket().display()));
+        client::run(
+            import.args(["import", "-", "busybox"]),
+            &fixture::busybox_tar(),
+        )
+        .ok();
         Some(docker)
     }
 
     /// Its socket.
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("docker.sock")
     }
 }

@@ -13,7 +13,9 @@ fn server() -> Server {
 }
 
 fn context(server: &Server, files: &[(&str, &str)]) -> PathBuf {
-    let folder = server.folder().join(format!("context-{}", files.len() + files[0].1.len()));
+    let folder = server
+        .folder()
+        .join(format!("context-{}", files.len() + files[0].1.len()));
     fs::create_dir_all(&folder).expect("folder");
     write_files(&folder, files);
     folder
@@ -63,55 +65,128 @@ CMD cat /greeting /u/inner
 #[test]
 fn every_instruction_does_what_docker_says() {
     let server = server();
-    let folder = context(&server, &[("Dockerfile", EVERYTHING), ("files/one", "1"), ("files/sub/two", "2")]);
+    let folder = context(
+        &server,
+        &[
+            ("Dockerfile", EVERYTHING),
+            ("files/one", "1"),
+            ("files/sub/two", "2"),
+        ],
+    );
     let mut tar = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_ustar();
     header.set_mode(0o644);
     header.set_size(6);
-    tar.append_data(&mut header, "inner", &b"inside"[..]).expect("tar");
+    tar.append_data(&mut header, "inner", &b"inside"[..])
+        .expect("tar");
     fs::write(folder.join("archive.tar"), tar.into_inner().expect("tar")).expect("archive");
     let path = folder.to_str().expect("utf-8");
-    server.docker(&["build", "-t", "first", "--target", "first", path]).ok();
+    server
+        .docker(&["build", "-t", "first", "--target", "first", path])
+        .ok();
     let out = server.docker(&["run", "--rm", "first"]).ok();
-    assert!(out.contains("hello world\nmore\nada\n") && out.ends_with("inside"), "{out}");
+    assert!(
+        out.contains("hello world\nmore\nada\n") && out.ends_with("inside"),
+        "{out}"
+    );
     assert!(out.contains("ada") && out.contains("staff"), "{out}");
-    let inspect = |template: &str| server.docker(&["image", "inspect", "--format", template, "first"]).ok();
-    assert_eq!(inspect("{{.Config.WorkingDir}} {{.Config.User}} {{.Config.StopSignal}} {{.Author}}"), "/srv/app ada SIGUSR1 someone@example.com");
-    assert_eq!(inspect("{{json .Config.ExposedPorts}}"), r#"{"53/udp":{},"80/tcp":{}}"#);
-    assert_eq!(inspect("{{json .Config.Labels}}"), r#"{"a":"b","c d":"e f"}"#);
-    assert_eq!(inspect("{{json .Config.OnBuild}} {{json .Config.Entrypoint}}"), r#"["RUN echo triggered > /triggered"] ["/bin/sh","-c"]"#);
+    let inspect = |template: &str| {
+        server
+            .docker(&["image", "inspect", "--format", template, "first"])
+            .ok()
+    };
+    assert_eq!(
+        inspect("{{.Config.WorkingDir}} {{.Config.User}} {{.Config.StopSignal}} {{.Author}}"),
+        "/srv/app ada SIGUSR1 someone@example.com"
+    );
+    assert_eq!(
+        inspect("{{json .Config.ExposedPorts}}"),
+        r#"{"53/udp":{},"80/tcp":{}}"#
+    );
+    assert_eq!(
+        inspect("{{json .Config.Labels}}"),
+        r#"{"a":"b","c d":"e f"}"#
+    );
+    assert_eq!(
+        inspect("{{json .Config.OnBuild}} {{json .Config.Entrypoint}}"),
+        r#"["RUN echo triggered > /triggered"] ["/bin/sh","-c"]"#
+    );
     assert!(inspect("{{json .Config.Env}}").contains("GREETING=hello world"));
     // The last stage: the failing one is not needed and does not run.
     let built = server.docker(&["build", "-t", "last", path]).ok();
     assert!(built.contains("Successfully tagged last:latest"), "{built}");
-    assert_eq!(server.docker(&["run", "--rm", "last"]).ok(), "hello world\nmore\ninside");
-    let history = server.docker(&["history", "--no-trunc", "--format", "{{.CreatedBy}}", "first"]).ok();
-    assert!(history.contains("WORKDIR /srv") && history.contains("echo \"$GREETING\""), "{history}");
+    assert_eq!(
+        server.docker(&["run", "--rm", "last"]).ok(),
+        "hello world\nmore\ninside"
+    );
+    let history = server
+        .docker(&[
+            "history",
+            "--no-trunc",
+            "--format",
+            "{{.CreatedBy}}",
+            "first",
+        ])
+        .ok();
+    assert!(
+        history.contains("WORKDIR /srv") && history.contains("echo \"$GREETING\""),
+        "{history}"
+    );
 }
 
 #[test]
 fn on_build_triggers_run_in_the_child() {
     let server = server();
-    build(&server, &[("Dockerfile", "FROM busybox\nONBUILD RUN echo triggered > /t\n")], &["-t", "base"]).ok();
-    build(&server, &[("Dockerfile", "FROM base\nCMD cat /t # x\n")], &["-t", "child"]).ok();
-    assert_eq!(server.docker(&["run", "--rm", "child", "cat", "/t"]).ok(), "triggered");
+    build(
+        &server,
+        &[(
+            "Dockerfile",
+            "FROM busybox\nONBUILD RUN echo triggered > /t\n",
+        )],
+        &["-t", "base"],
+    )
+    .ok();
+    build(
+        &server,
+        &[("Dockerfile", "FROM base\nCMD cat /t # x\n")],
+        &["-t", "child"],
+    )
+    .ok();
+    assert_eq!(
+        server.docker(&["run", "--rm", "child", "cat", "/t"]).ok(),
+        "triggered"
+    );
 }
 
 #[test]
 fn steps_are_cached_until_what_they_depend_on_changes() {
     let server = server();
-    let file = "FROM busybox\nRUN head -c 8 /dev/urandom | od -x > /random\nCOPY a /a\nRUN cat /a > /b\n";
+    let file =
+        "FROM busybox\nRUN head -c 8 /dev/urandom | od -x > /random\nCOPY a /a\nRUN cat /a > /b\n";
     let first = build(&server, &[("Dockerfile", file), ("a", "1")], &["-t", "x"]).ok();
     assert!(!first.contains("Using cache"), "{first}");
-    let random = |tag: &str| server.docker(&["run", "--rm", tag, "cat", "/random", "/b"]).ok();
+    let random = |tag: &str| {
+        server
+            .docker(&["run", "--rm", tag, "cat", "/random", "/b"])
+            .ok()
+    };
     let before = random("x");
     let again = build(&server, &[("Dockerfile", file), ("a", "1")], &["-t", "x"]).ok();
     assert_eq!(again.matches("Using cache").count(), 3, "{again}");
     build(&server, &[("Dockerfile", file), ("a", "2")], &["-t", "y"]).ok();
     let (old, new) = (before.lines().collect::<Vec<_>>(), random("y"));
-    assert_eq!(new.lines().next(), Some(old[0]), "the first RUN is still cached");
+    assert_eq!(
+        new.lines().next(),
+        Some(old[0]),
+        "the first RUN is still cached"
+    );
     assert!(new.ends_with('2'), "{new}");
-    build(&server, &[("Dockerfile", file), ("a", "1")], &["--no-cache", "-t", "z"]).ok();
+    build(
+        &server,
+        &[("Dockerfile", file), ("a", "1")],
+        &["--no-cache", "-t", "z"],
+    )
+    .ok();
     assert_ne!(random("z"), before);
 }
 
@@ -121,13 +196,30 @@ fn dockerignore_keeps_files_out() {
     let file = "FROM busybox\nCOPY . /c\nRUN find /c -type f | sort\n";
     let out = build(
         &server,
-        &[("Dockerfile", file), (".dockerignore", "*.log\n!keep.log\nsecret\n**/deep\n# comment\n"), ("a.log", ""), ("keep.log", ""), ("secret/key", ""), ("x/deep/y", ""), ("x/z", "")],
+        &[
+            ("Dockerfile", file),
+            (
+                ".dockerignore",
+                "*.log\n!keep.log\nsecret\n**/deep\n# comment\n",
+            ),
+            ("a.log", ""),
+            ("keep.log", ""),
+            ("secret/key", ""),
+            ("x/deep/y", ""),
+            ("x/z", ""),
+        ],
         &[],
     )
     .ok();
-    assert!(out.contains("/c/keep.log") && out.contains("/c/x/z"), "{out}");
+    assert!(
+        out.contains("/c/keep.log") && out.contains("/c/x/z"),
+        "{out}"
+    );
     for hidden in ["a.log", "secret/key", "deep/y"] {
-        assert!(!out.contains(&format!("/c/{hidden}")) && !out.contains(&format!("/c/x/{hidden}")), "{hidden}: {out}");
+        assert!(
+            !out.contains(&format!("/c/{hidden}")) && !out.contains(&format!("/c/x/{hidden}")),
+            "{hidden}: {out}"
+        );
     }
 }
 
@@ -140,13 +232,23 @@ fn a_wrong_dockerfile_is_refused_with_its_line_before_anything_runs() {
         ("RUN true\n", "1", "FROM"),
         ("FROM busybox\nEXPOSE 99999\n", "2", "99999"),
         ("FROM busybox\nCOPY --from=nowhere a b\n", "2", "nowhere"),
-        ("FROM busybox\nRUN --mount=type=secret,id=x true\n", "2", "mount"),
+        (
+            "FROM busybox\nRUN --mount=type=secret,id=x true\n",
+            "2",
+            "mount",
+        ),
     ] {
         let ended = build(&server, &[("Dockerfile", text)], &[]);
         assert_ne!(ended.code, 0, "{text}");
         let told = format!("{}{}", ended.out, ended.err);
-        assert!(told.contains(line) && told.contains(words), "{text}: {told}");
-        assert!(!told.contains("Running in") && !told.contains("Step 2"), "{text}: {told}");
+        assert!(
+            told.contains(line) && told.contains(words),
+            "{text}: {told}"
+        );
+        assert!(
+            !told.contains("Running in") && !told.contains("Step 2"),
+            "{text}: {told}"
+        );
     }
     let missing = build(&server, &[("Other", "FROM busybox\n")], &[]);
     assert!(missing.err.contains("Dockerfile"), "{missing:?}");
@@ -155,27 +257,54 @@ fn a_wrong_dockerfile_is_refused_with_its_line_before_anything_runs() {
 #[test]
 fn a_failing_step_tells_its_code_and_line_and_leaves_nothing() {
     let server = server();
-    let ended = build(&server, &[("Dockerfile", "FROM busybox\nRUN echo before; exit 42\n")], &["-t", "x"]);
+    let ended = build(
+        &server,
+        &[("Dockerfile", "FROM busybox\nRUN echo before; exit 42\n")],
+        &["-t", "x"],
+    );
     assert_ne!(ended.code, 0);
     let told = format!("{}{}", ended.out, ended.err);
-    assert!(told.contains("before") && told.contains("42") && told.contains("2"), "{told}");
-    assert!(!server.docker(&["images"]).ok().contains('x'.to_string().as_str()) || server.docker(&["image", "inspect", "x"]).code != 0);
+    assert!(
+        told.contains("before") && told.contains("42") && told.contains("2"),
+        "{told}"
+    );
+    assert!(
+        !server
+            .docker(&["images"])
+            .ok()
+            .contains('x'.to_string().as_str())
+            || server.docker(&["image", "inspect", "x"]).code != 0
+    );
     assert_eq!(server.docker(&["ps", "-aq"]).ok(), "");
-    let missing = build(&server, &[("Dockerfile", "FROM busybox\nCOPY nothere /x\n")], &[]);
+    let missing = build(
+        &server,
+        &[("Dockerfile", "FROM busybox\nCOPY nothere /x\n")],
+        &[],
+    );
     assert!(missing.err.contains("nothere"), "{missing:?}");
 }
 
 #[test]
 fn a_cancelled_build_leaves_no_process_and_no_image() {
     let server = server();
-    let folder = context(&server, &[("Dockerfile", "FROM busybox\nRUN echo started; sleep 98765\n")]);
+    let folder = context(
+        &server,
+        &[(
+            "Dockerfile",
+            "FROM busybox\nRUN echo started; sleep 98765\n",
+        )],
+    );
     let mut client = server
         .docker_command(&["build", "-t", "never", folder.to_str().expect("utf-8")])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("docker");
-    let asleep = || acceptance::host::traces_of("sleep 98765").into_iter().any(|t| !t.contains("docker") && !t.contains("sh -c"));
+    let asleep = || {
+        acceptance::host::traces_of("sleep 98765")
+            .into_iter()
+            .any(|t| !t.contains("docker") && !t.contains("sh -c"))
+    };
     acceptance::wait::until("the step runs", || asleep().then_some(()));
     client.kill().expect("kill");
     client.wait().expect("wait");
@@ -186,9 +315,26 @@ fn a_cancelled_build_leaves_no_process_and_no_image() {
 #[test]
 fn orlop_build_takes_a_folder_a_tar_and_arguments() {
     let server = server();
-    let folder = context(&server, &[("Dockerfile", "FROM busybox\nARG A\nRUN echo got $A\n"), ("x", "")]);
+    let folder = context(
+        &server,
+        &[
+            ("Dockerfile", "FROM busybox\nARG A\nRUN echo got $A\n"),
+            ("x", ""),
+        ],
+    );
     let path = folder.to_str().expect("utf-8");
-    let out = server.orlop(&["build", "-t", "one", "-t", "two", "--build-arg", "A=this", path]).ok();
+    let out = server
+        .orlop(&[
+            "build",
+            "-t",
+            "one",
+            "-t",
+            "two",
+            "--build-arg",
+            "A=this",
+            path,
+        ])
+        .ok();
     assert!(out.contains("got this"), "{out}");
     server.orlop(&["run", "--rm", "two", "true"]).ok();
 }

@@ -14,31 +14,63 @@ fn server() -> Server {
 
 /// Every number from 0 on in order, without gap or repeat.
 fn is_gapless(log: &str) -> bool {
-    log.lines().enumerate().all(|(index, line)| line == format!("line {index}"))
+    log.lines()
+        .enumerate()
+        .all(|(index, line)| line == format!("line {index}"))
 }
 
 #[test]
 fn containers_logs_and_exit_codes_survive_the_death_of_server_and_worker() {
     let mut server = server();
     let counting = "i=0; while true; do echo line $i; i=$((i+1)); sleep 0.01; done";
-    server.docker(&["run", "-d", "--name", "counter", "busybox", "sh", "-c", counting]).ok();
-    server.docker(&["run", "-d", "--name", "short", "busybox", "sh", "-c", "sleep 0.5; echo done; exit 23"]).ok();
+    server
+        .docker(&[
+            "run", "-d", "--name", "counter", "busybox", "sh", "-c", counting,
+        ])
+        .ok();
+    server
+        .docker(&[
+            "run",
+            "-d",
+            "--name",
+            "short",
+            "busybox",
+            "sh",
+            "-c",
+            "sleep 0.5; echo done; exit 23",
+        ])
+        .ok();
     let pid = server.inspect("counter", "{{.State.Pid}}");
     let lines = |server: &Server| server.docker(&["logs", "counter"]).ok();
-    wait::until("some lines", || (lines(&server).lines().count() > 20).then_some(()));
+    wait::until("some lines", || {
+        (lines(&server).lines().count() > 20).then_some(())
+    });
     let short = server.inspect("short", "{{.State.Pid}}");
     server.kill();
     // It ends while nobody watches.
-    wait::until("the short one ends", || (!acceptance::host::is_alive(short.parse().expect("pid"))).then_some(()));
+    wait::until("the short one ends", || {
+        (!acceptance::host::is_alive(short.parse().expect("pid"))).then_some(())
+    });
     server.launch();
-    assert_eq!(server.inspect("counter", "{{.State.Status}} {{.State.Pid}}"), format!("running {pid}"));
-    assert_eq!(server.inspect("short", "{{.State.Status}} {{.State.ExitCode}}"), "exited 23");
+    assert_eq!(
+        server.inspect("counter", "{{.State.Status}} {{.State.Pid}}"),
+        format!("running {pid}")
+    );
+    assert_eq!(
+        server.inspect("short", "{{.State.Status}} {{.State.ExitCode}}"),
+        "exited 23"
+    );
     assert_eq!(server.docker(&["logs", "short"]).ok(), "done");
     let before = lines(&server).lines().count();
-    wait::until("more lines", || (lines(&server).lines().count() > before + 20).then_some(()));
+    wait::until("more lines", || {
+        (lines(&server).lines().count() > before + 20).then_some(())
+    });
     let log = lines(&server);
     assert!(is_gapless(&log), "{log}");
-    assert_eq!(server.docker(&["exec", "counter", "echo", "well"]).ok(), "well");
+    assert_eq!(
+        server.docker(&["exec", "counter", "echo", "well"]).ok(),
+        "well"
+    );
 }
 
 #[test]
@@ -63,7 +95,11 @@ fn a_death_in_the_middle_of_run_leaves_the_old_or_the_new_state() {
             client.wait().expect("wait");
         }
         server.launch();
-        for line in server.docker(&["ps", "-a", "--format", "{{.Names}} {{.State}}"]).ok().lines() {
+        for line in server
+            .docker(&["ps", "-a", "--format", "{{.Names}} {{.State}}"])
+            .ok()
+            .lines()
+        {
             let (name, state) = line.split_once(' ').expect("two words");
             let pid = server.inspect(name, "{{.State.Pid}}");
             let runs = acceptance::host::is_alive(pid.parse().expect("pid"));
@@ -78,14 +114,34 @@ fn a_death_in_the_middle_of_run_leaves_the_old_or_the_new_state() {
 fn a_death_in_the_middle_of_a_build_is_told_and_the_build_works_again() {
     let mut server = server();
     let folder = server.folder().join("context");
-    write_files(&folder, &[("Dockerfile", "FROM busybox\nRUN echo one\nRUN sleep 1; echo two\nCMD [\"true\"]\n")]);
+    write_files(
+        &folder,
+        &[(
+            "Dockerfile",
+            "FROM busybox\nRUN echo one\nRUN sleep 1; echo two\nCMD [\"true\"]\n",
+        )],
+    );
     let path = folder.to_str().expect("utf-8").to_owned();
-    let mut client = server.docker_command(&["build", "-t", "x", &path]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("docker");
-    wait::until("the second step", || acceptance::host::traces_of("sleep 1; echo two").into_iter().any(|t| t.contains("/bin/sh")).then_some(()));
+    let mut client = server
+        .docker_command(&["build", "-t", "x", &path])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("docker");
+    wait::until("the second step", || {
+        acceptance::host::traces_of("sleep 1; echo two")
+            .into_iter()
+            .any(|t| t.contains("/bin/sh"))
+            .then_some(())
+    });
     server.kill();
     client.wait().expect("wait");
     server.launch();
-    assert_ne!(server.docker(&["image", "inspect", "x"]).code, 0, "no half image");
+    assert_ne!(
+        server.docker(&["image", "inspect", "x"]).code,
+        0,
+        "no half image"
+    );
     server.docker(&["build", "-t", "x", &path]).ok();
     server.docker(&["run", "--rm", "x"]).ok();
 }

@@ -21,7 +21,11 @@ struct Registry {
 impl Registry {
     fn start(password: bool) -> Self {
         let folder = tempfile::tempdir_in("/var/tmp").expect("folder");
-        let port = TcpListener::bind("127.0.0.1:0").expect("bind").local_addr().expect("address").port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .expect("bind")
+            .local_addr()
+            .expect("address")
+            .port();
         let address = format!("127.0.0.1:{port}");
         let mut config = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"{address}\"}}\n",
@@ -29,9 +33,16 @@ impl Registry {
         );
         if password {
             let file = folder.path().join("htpasswd");
-            let made = run(Command::new("htpasswd").args(["-Bbn", "ada", "secret"]), b"").ok();
+            let made = run(
+                Command::new("htpasswd").args(["-Bbn", "ada", "secret"]),
+                b"",
+            )
+            .ok();
             fs::write(&file, made).expect("htpasswd");
-            config += &format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", file.display());
+            config += &format!(
+                "auth: {{htpasswd: {{realm: test, path: {}}}}}\n",
+                file.display()
+            );
         }
         let path = folder.path().join("config.yml");
         fs::write(&path, config).expect("config");
@@ -42,8 +53,14 @@ impl Registry {
             .stderr(Stdio::null())
             .spawn()
             .expect("docker-registry is installed");
-        wait::until("the registry listens", || std::net::TcpStream::connect(&address).ok());
-        Self { child, address, folder }
+        wait::until("the registry listens", || {
+            std::net::TcpStream::connect(&address).ok()
+        });
+        Self {
+            child,
+            address,
+            folder,
+        }
     }
 
     /// Puts an archive into it under this name.
@@ -71,9 +88,16 @@ fn archives(folder: &Path) -> (String, String) {
     let layout = folder.join("oci");
     write_oci_layout(&layout, &layer);
     let oci = format!("oci:{}:busybox:1", layout.display());
-    let saved = format!("docker-archive:{}/saved.tar:docker.io/library/busybox:1", folder.display());
+    let saved = format!(
+        "docker-archive:{}/saved.tar:docker.io/library/busybox:1",
+        folder.display()
+    );
     let mut command = Command::new("skopeo");
-    run(command.args(["--insecure-policy", "copy", &oci, &saved]), b"").ok();
+    run(
+        command.args(["--insecure-policy", "copy", &oci, &saved]),
+        b"",
+    )
+    .ok();
     (oci, saved)
 }
 
@@ -112,7 +136,11 @@ fn write_oci_layout(layout: &Path, layer: &[u8]) {
         }],
     });
     fs::write(layout.join("index.json"), index.to_string()).expect("index");
-    fs::write(layout.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("layout");
+    fs::write(
+        layout.join("oci-layout"),
+        r#"{"imageLayoutVersion":"1.0.0"}"#,
+    )
+    .expect("layout");
 }
 
 fn pipe(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
@@ -135,17 +163,33 @@ fn a_root_file_system_is_imported_in_every_compression_and_shares_its_layer() {
     let server = Server::start();
     let tar = busybox_tar();
     let file = server.folder().join("root.tar");
-    for (name, program) in [("plain", None), ("gzip", Some("gzip")), ("xz", Some("xz")), ("zstd", Some("zstd"))] {
+    for (name, program) in [
+        ("plain", None),
+        ("gzip", Some("gzip")),
+        ("xz", Some("xz")),
+        ("zstd", Some("zstd")),
+    ] {
         let bytes = match program {
             None => tar.clone(),
             Some(program) => pipe(program, &["-c", "-1"], &tar),
         };
         fs::write(&file, bytes).expect("file");
         let reference = format!("base:{name}");
-        server.orlop(&["image", "import", "--change", "CMD [\"echo\", \"made\"]", file.to_str().expect("utf-8"), &reference]).ok();
+        server
+            .orlop(&[
+                "image",
+                "import",
+                "--change",
+                "CMD [\"echo\", \"made\"]",
+                file.to_str().expect("utf-8"),
+                &reference,
+            ])
+            .ok();
         assert_eq!(server.docker(&["run", "--rm", &reference]).ok(), "made");
     }
-    let layers = fs::read_dir(server.data_dir().join("layers")).expect("layers").count();
+    let layers = fs::read_dir(server.data_dir().join("layers"))
+        .expect("layers")
+        .count();
     assert_eq!(layers, 1, "four images of one layer");
     assert!(server.orlop(&["image", "ls"]).ok().contains("gzip"));
 }
@@ -155,15 +199,38 @@ fn saved_and_oci_archives_are_loaded() {
     let server = Server::start();
     let (_, _) = archives(server.folder());
     let saved = server.folder().join("saved.tar");
-    let told = server.docker(&["load", "-i", saved.to_str().expect("utf-8")]).ok();
+    let told = server
+        .docker(&["load", "-i", saved.to_str().expect("utf-8")])
+        .ok();
     assert!(told.contains("Loaded image: busybox:1"), "{told}");
-    assert_eq!(server.docker(&["run", "--rm", "busybox:1", "sh", "-c", "echo $FROM"]).ok(), "archive");
+    assert_eq!(
+        server
+            .docker(&["run", "--rm", "busybox:1", "sh", "-c", "echo $FROM"])
+            .ok(),
+        "archive"
+    );
     server.docker(&["rmi", "busybox:1"]).ok();
     let oci = server.folder().join("oci.tar");
     let layout = server.folder().join("oci");
-    run(Command::new("tar").arg("-cf").arg(&oci).arg("-C").arg(layout).arg("."), b"").ok();
-    server.orlop(&["image", "load", "-i", oci.to_str().expect("utf-8")]).ok();
-    assert_eq!(server.docker(&["run", "--rm", "busybox:1", "sh", "-c", "echo $FROM"]).ok(), "archive");
+    run(
+        Command::new("tar")
+            .arg("-cf")
+            .arg(&oci)
+            .arg("-C")
+            .arg(layout)
+            .arg("."),
+        b"",
+    )
+    .ok();
+    server
+        .orlop(&["image", "load", "-i", oci.to_str().expect("utf-8")])
+        .ok();
+    assert_eq!(
+        server
+            .docker(&["run", "--rm", "busybox:1", "sh", "-c", "echo $FROM"])
+            .ok(),
+        "archive"
+    );
 }
 
 #[test]
@@ -178,9 +245,17 @@ fn images_are_pulled_from_a_registry_and_its_layers_only_once() {
     assert!(first.contains("Pull complete"), "{first}");
     let second = server.docker(&["pull", &name("2")]).ok();
     assert!(second.contains("Already exists"), "{second}");
-    assert_eq!(server.orlop(&["run", "--rm", &name("1"), "echo", "pulled"]).ok(), "pulled");
+    assert_eq!(
+        server
+            .orlop(&["run", "--rm", &name("1"), "echo", "pulled"])
+            .ok(),
+        "pulled"
+    );
     let missing = server.docker(&["pull", &name("3")]).fails_with(1);
-    assert!(missing.contains("not found") || missing.contains("unknown"), "{missing}");
+    assert!(
+        missing.contains("not found") || missing.contains("unknown"),
+        "{missing}"
+    );
 }
 
 #[test]
@@ -191,11 +266,17 @@ fn a_private_registry_wants_the_right_password() {
     let server = Server::start();
     let name = format!("{}/busybox:1", registry.address);
     let refused = server.docker(&["pull", &name]).fails_with(1);
-    assert!(refused.contains("unauthorized") || refused.contains("authentication"), "{refused}");
+    assert!(
+        refused.contains("unauthorized") || refused.contains("authentication"),
+        "{refused}"
+    );
     // What `docker login` writes.
     let folder = server.folder().join("docker");
     fs::create_dir_all(&folder).expect("folder");
-    let config = format!(r#"{{"auths":{{"{}":{{"auth":"YWRhOnNlY3JldA=="}}}}}}"#, registry.address);
+    let config = format!(
+        r#"{{"auths":{{"{}":{{"auth":"YWRhOnNlY3JldA=="}}}}}}"#,
+        registry.address
+    );
     fs::write(folder.join("config.json"), config).expect("config");
     server.docker(&["pull", &name]).ok();
 }
@@ -205,9 +286,17 @@ fn docker_io_is_reached_through_the_mirror() {
     let registry = Registry::start(false);
     let (oci, _) = archives(registry.folder.path());
     registry.push(&oci, "library/centos:latest", &[]);
-    let mirrors = format!("[registry.mirrors]\n\"docker.io\" = [\"http://{}\"]\n", registry.address);
+    let mirrors = format!(
+        "[registry.mirrors]\n\"docker.io\" = [\"http://{}\"]\n",
+        registry.address
+    );
     let server = Server::start_with(&mirrors);
-    assert_eq!(server.docker(&["run", "--rm", "centos", "/bin/echo", "Hello world"]).ok(), "Hello world");
+    assert_eq!(
+        server
+            .docker(&["run", "--rm", "centos", "/bin/echo", "Hello world"])
+            .ok(),
+        "Hello world"
+    );
     assert!(server.docker(&["images"]).ok().contains("centos"));
 }
 
@@ -227,6 +316,10 @@ fn names_are_given_and_taken_and_a_used_image_stays() {
     let missing = server.docker(&["rmi", "team/box:v1"]).fails_with(1);
     assert!(missing.contains("No such image"), "{missing}");
     wait::until("the layer's removal", || {
-        (fs::read_dir(server.data_dir().join("layers")).expect("layers").count() == 0).then_some(())
+        (fs::read_dir(server.data_dir().join("layers"))
+            .expect("layers")
+            .count()
+            == 0)
+            .then_some(())
     });
 }

@@ -24,7 +24,11 @@ impl Ended {
     /// If it failed.
     #[track_caller]
     pub fn ok(self) -> String {
-        assert_eq!(self.code, 0, "{}\nstdout: {}\nstderr: {}", self.line, self.out, self.err);
+        assert_eq!(
+            self.code, 0,
+            "{}\nstdout: {}\nstderr: {}",
+            self.line, self.out, self.err
+        );
         self.out.trim_end().to_owned()
     }
 
@@ -34,7 +38,11 @@ impl Ended {
     /// If it ended otherwise.
     #[track_caller]
     pub fn fails_with(self, code: i32) -> String {
-        assert_eq!(self.code, code, "{}\nstdout: {}\nstderr: {}", self.line, self.out, self.err);
+        assert_eq!(
+            self.code, code,
+            "{}\nstdout: {}\nstderr: {}",
+            self.line, self.out, self.err
+        );
         self.err
     }
 }
@@ -62,7 +70,10 @@ pub fn run(command: &mut Command, input: &[u8]) -> Ended {
 
 fn ended(line: String, output: &Output) -> Ended {
     use std::os::unix::process::ExitStatusExt as _;
-    let code = output.status.code().or_else(|| output.status.signal().map(|s| 128 + s));
+    let code = output
+        .status
+        .code()
+        .or_else(|| output.status.signal().map(|s| 128 + s));
     Ended {
         line,
         code: code.expect("ended"),
@@ -81,6 +92,10 @@ pub fn binary() -> PathBuf {
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/orlop"),
         PathBuf::from,
     );
-    assert!(path.exists(), "{} is missing: cargo build, or cargo xtask test", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: cargo build, or cargo xtask test",
+        path.display()
+    );
     path
 }

@@ -15,12 +15,18 @@ use crate::server::Server;
 pub fn busybox_tar() -> Vec<u8> {
     let program = fs::read("/bin/busybox").expect("busybox-static is installed");
     let mut tar = tar::Builder::new(Vec::new());
-    for (name, mode) in [("bin/", 0o755), ("etc/", 0o755), ("root/", 0o700), ("tmp/", 0o1777)] {
+    for (name, mode) in [
+        ("bin/", 0o755),
+        ("etc/", 0o755),
+        ("root/", 0o700),
+        ("tmp/", 0o1777),
+    ] {
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(tar::EntryType::Directory);
         header.set_mode(mode);
         header.set_size(0);
-        tar.append_data(&mut header, name, std::io::empty()).expect("tar");
+        tar.append_data(&mut header, name, std::io::empty())
+            .expect("tar");
     }
     let mut file = |name: &str, mode, bytes: &[u8]| {
         let mut header = tar::Header::new_ustar();
@@ -29,15 +35,30 @@ pub fn busybox_tar() -> Vec<u8> {
         tar.append_data(&mut header, name, bytes).expect("tar");
     };
     file("bin/busybox", 0o755, &program);
-    file("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\nada:x:1000:1000::/home/ada:/bin/sh\n");
-    file("etc/group", 0o644, b"root:x:0:\nada:x:1000:\nstaff:x:50:ada\n");
-    let list = Command::new("/bin/busybox").arg("--list").output().expect("busybox");
-    for applet in String::from_utf8_lossy(&list.stdout).lines().filter(|a| *a != "busybox") {
+    file(
+        "etc/passwd",
+        0o644,
+        b"root:x:0:0:root:/root:/bin/sh\nada:x:1000:1000::/home/ada:/bin/sh\n",
+    );
+    file(
+        "etc/group",
+        0o644,
+        b"root:x:0:\nada:x:1000:\nstaff:x:50:ada\n",
+    );
+    let list = Command::new("/bin/busybox")
+        .arg("--list")
+        .output()
+        .expect("busybox");
+    for applet in String::from_utf8_lossy(&list.stdout)
+        .lines()
+        .filter(|a| *a != "busybox")
+    {
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(tar::EntryType::Symlink);
         header.set_mode(0o777);
         header.set_size(0);
-        tar.append_link(&mut header, format!("bin/{applet}"), "busybox").expect("tar");
+        tar.append_link(&mut header, format!("bin/{applet}"), "busybox")
+            .expect("tar");
     }
     tar.into_inner().expect("tar")
 }
@@ -46,7 +67,10 @@ pub fn busybox_tar() -> Vec<u8> {
 #[track_caller]
 pub fn import_busybox(server: &Server) {
     server
-        .docker_with(&["import", "--change", "CMD [\"sh\"]", "-", "busybox"], &busybox_tar())
+        .docker_with(
+            &["import", "--change", "CMD [\"sh\"]", "-", "busybox"],
+            &busybox_tar(),
+        )
         .ok();
 }
 

@@ -84,7 +84,11 @@ impl Sent {
             if size == 0 {
                 return Answer { status, body };
             }
-            self.0.by_ref().take(size).read_to_end(&mut body).expect("read");
+            self.0
+                .by_ref()
+                .take(size)
+                .read_to_end(&mut body)
+                .expect("read");
             self.0.read_line(&mut String::new()).expect("read");
         }
     }

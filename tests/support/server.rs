@@ -25,6 +25,8 @@ pub struct Server {
     /// Number among this test's servers.
     number: u32,
     child: Option<Child>,
+    /// What it is told to listen on.
+    listen: String,
     /// Address of the console.
     pub address: String,
     /// The one-time sign-up token, on the first start.
@@ -50,12 +52,18 @@ impl Server {
     /// If it does not start.
     #[must_use]
     pub fn start_with(config: &str) -> Self {
-        assert!(nix::unistd::geteuid().is_root(), "the acceptance tests run as root");
-        let folder = tempfile::Builder::new().prefix("ot-").tempdir_in("/var/tmp");
+        assert!(
+            nix::unistd::geteuid().is_root(),
+            "the acceptance tests run as root"
+        );
+        let folder = tempfile::Builder::new()
+            .prefix("ot-")
+            .tempdir_in("/var/tmp");
         let mut server = Self {
             folder: folder.expect("a folder"),
             number: count(),
             child: None,
+            listen: "127.0.0.1:0".to_owned(),
             address: String::new(),
             token: None,
         };
@@ -72,7 +80,10 @@ impl Server {
     /// # Panics
     /// If it does not start.
     pub fn launch(&mut self) {
-        let log = fs::File::options().create(true).append(true).open(self.folder.path().join("log"));
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"));
         let mut child = self
             .command("serve")
             .stdin(Stdio::null())
@@ -99,6 +110,15 @@ impl Server {
         self.child = Some(child);
     }
 
+    /// From now on it starts at the address that it has.
+    ///
+    /// # Panics
+    /// If it has none yet.
+    pub fn keep_address(&mut self) {
+        let bare = self.address.strip_prefix("http://");
+        self.listen = bare.expect("an address").trim_end_matches('/').to_owned();
+    }
+
     /// What the server told of itself.
     #[must_use]
     pub fn log(&self) -> String {
@@ -114,7 +134,12 @@ impl Server {
     /// A subnet that no other server of this moment has: each test is a process of its own.
     fn subnet(&self) -> String {
         let pid = std::process::id() % 32_768;
-        format!("10.{}.{}.{}/27", 100 + pid / 256, pid % 256, self.number * 32)
+        format!(
+            "10.{}.{}.{}/27",
+            100 + pid / 256,
+            pid % 256,
+            self.number * 32
+        )
     }
 
     /// Folder of the data.
@@ -154,7 +179,7 @@ impl Server {
             .arg(self.data_dir())
             .arg("--run-dir")
             .arg(self.run_dir())
-            .args(["--listen", "127.0.0.1:0", "--bridge", &self.bridge()])
+            .args(["--listen", &self.listen, "--bridge", &self.bridge()])
             .args(["--subnet", &self.subnet()])
             .env("RUST_BACKTRACE", "1");
         command
@@ -168,7 +193,12 @@ impl Server {
     /// `orlop …` with this on standard input.
     pub fn orlop_with(&self, arguments: &[&str], input: &[u8]) -> Ended {
         let mut command = Command::new(client::binary());
-        client::run(command.env("ORLOP_HOST", self.run_dir().join("orlop.sock")).args(arguments), input)
+        client::run(
+            command
+                .env("ORLOP_HOST", self.run_dir().join("orlop.sock"))
+                .args(arguments),
+            input,
+        )
     }
 
     /// A `docker …` command against this server, not yet run.
@@ -177,7 +207,10 @@ impl Server {
         let mut command = Command::new("docker");
         command
             .args(arguments)
-            .env("DOCKER_HOST", format!("unix://{}/orlop.sock", self.run_dir().display()))
+            .env(
+                "DOCKER_HOST",
+                format!("unix://{}/orlop.sock", self.run_dir().display()),
+            )
             .env("DOCKER_BUILDKIT", "0")
             .env("DOCKER_CONFIG", self.folder.path().join("docker"));
         command
@@ -196,7 +229,15 @@ impl Server {
     /// One value of a container, by a template of `docker inspect`.
     #[track_caller]
     pub fn inspect(&self, container: &str, template: &str) -> String {
-        self.docker(&["inspect", "--type", "container", "--format", template, container]).ok()
+        self.docker(&[
+            "inspect",
+            "--type",
+            "container",
+            "--format",
+            template,
+            container,
+        ])
+        .ok()
     }
 
     /// Asks the server to stop, and waits for its end; containers go on.
@@ -222,7 +263,10 @@ impl Server {
         }
         child.wait().expect("wait");
         wait::until("the server's processes end", || {
-            children.iter().all(|pid| !Path::new(&format!("/proc/{pid}")).exists()).then_some(())
+            children
+                .iter()
+                .all(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+                .then_some(())
         });
     }
 
@@ -251,7 +295,9 @@ pub fn signal(pid: u32, signal: Signal) {
 fn children(pid: u32) -> Vec<u32> {
     let path = format!("/proc/{pid}/task/{pid}/children");
     let text = fs::read_to_string(path).unwrap_or_default();
-    text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+    text.split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
 }
 
 impl Drop for Server {
@@ -260,6 +306,7 @@ impl Drop for Server {
             signal(child.id(), Signal::SIGTERM);
             let _ = child.wait();
         }
+        #[expect(clippy::print_stderr, reason = "the runner shows it below the failure")]
         if std::thread::panicking() {
             let log = self.log();
             let tail: Vec<_> = log.lines().rev().take(60).collect();
