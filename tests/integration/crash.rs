@@ -3,8 +3,12 @@
 use std::process::Stdio;
 
 use acceptance::fixture::{self, write_files};
+use acceptance::registry::{Registry, write_oci_layout};
 use acceptance::server::Server;
 use acceptance::wait;
+
+/// Bytes of a file that takes a moment to pull, also on loopback.
+const LARGE: usize = 96 << 20;
 
 fn server() -> Server {
     let server = Server::start();
@@ -170,4 +174,53 @@ fn a_death_in_the_middle_of_an_import_leaves_nothing_half() {
     assert_ne!(server.docker(&["image", "inspect", "half"]).code, 0);
     server.docker_with(&["import", "-", "half"], &tar).ok();
     server.docker(&["run", "--rm", "half", "true"]).ok();
+}
+
+#[test]
+fn a_death_in_the_middle_of_a_pull_leaves_no_half_image_and_the_pull_works_again() {
+    let registry = Registry::start(false);
+    let mut layer = fixture::busybox_tar();
+    // Without the two empty blocks that end it, the archive can go on.
+    layer.truncate(layer.len() - 1024);
+    let mut tar = tar::Builder::new(layer);
+    let mut random = vec![0; LARGE];
+    let mut source = std::fs::File::open("/dev/urandom").expect("random");
+    std::io::Read::read_exact(&mut source, &mut random).expect("random");
+    let mut header = tar::Header::new_ustar();
+    header.set_mode(0o644);
+    header.set_size(random.len() as u64);
+    tar.append_data(&mut header, "large", random.as_slice())
+        .expect("tar");
+    let layout = registry.folder().join("oci");
+    write_oci_layout(&layout, &tar.into_inner().expect("tar"));
+    let archive = format!("oci:{}:busybox:1", layout.display());
+    registry.push(&archive, "large:1", &[]);
+    let name = format!("{}/large:1", registry.address());
+    let mut server = Server::start();
+    let mut client = server
+        .docker_command(&["pull", &name])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("docker");
+    let ingest = server.data_dir().join("blobs/ingest");
+    wait::until("some of the layer arrives", || {
+        let parts = std::fs::read_dir(&ingest).into_iter().flatten().flatten();
+        let mut sizes = parts.filter_map(|part| part.metadata().ok().map(|data| data.len()));
+        sizes.any(|size| size > 1 << 20).then_some(())
+    });
+    server.kill();
+    client.wait().expect("wait");
+    server.launch();
+    assert_ne!(server.docker(&["image", "inspect", &name]).code, 0);
+    let jobs = server.docker(&["pull", &name]).ok();
+    assert!(jobs.contains("Pull complete"), "{jobs}");
+    let size = server
+        .docker(&["run", "--rm", &name, "stat", "-c", "%s", "/large"])
+        .ok();
+    assert_eq!(size, LARGE.to_string());
+    wait::until("nothing is left of the first try", || {
+        let parts = std::fs::read_dir(&ingest).expect("ingest");
+        (parts.count() == 0).then_some(())
+    });
 }

@@ -2,85 +2,14 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use acceptance::client::run;
 use acceptance::fixture::{self, busybox_tar};
+use acceptance::registry::{Registry, write_oci_layout};
 use acceptance::server::Server;
 use acceptance::wait;
-
-/// A registry of its own on loopback, with file storage.
-struct Registry {
-    child: Child,
-    address: String,
-    folder: tempfile::TempDir,
-}
-
-impl Registry {
-    fn start(password: bool) -> Self {
-        let folder = tempfile::tempdir_in("/var/tmp").expect("folder");
-        let port = TcpListener::bind("127.0.0.1:0")
-            .expect("bind")
-            .local_addr()
-            .expect("address")
-            .port();
-        let address = format!("127.0.0.1:{port}");
-        let mut config = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"{address}\"}}\n",
-            folder.path().join("store").display()
-        );
-        if password {
-            let file = folder.path().join("htpasswd");
-            let made = run(
-                Command::new("htpasswd").args(["-Bbn", "ada", "secret"]),
-                b"",
-            )
-            .ok();
-            fs::write(&file, made).expect("htpasswd");
-            config += &format!(
-                "auth: {{htpasswd: {{realm: test, path: {}}}}}\n",
-                file.display()
-            );
-        }
-        let path = folder.path().join("config.yml");
-        fs::write(&path, config).expect("config");
-        let child = Command::new("docker-registry")
-            .arg("serve")
-            .arg(path)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("docker-registry is installed");
-        wait::until("the registry listens", || {
-            std::net::TcpStream::connect(&address).ok()
-        });
-        Self {
-            child,
-            address,
-            folder,
-        }
-    }
-
-    /// Puts an archive into it under this name.
-    fn push(&self, archive: &str, name: &str, credentials: &[&str]) {
-        let mut command = Command::new("skopeo");
-        command
-            .args(["--insecure-policy", "copy", "--dest-tls-verify=false"])
-            .args(credentials)
-            .args([archive, &format!("docker://{}/{name}", self.address)]);
-        run(&mut command, b"").ok();
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        // It was started above and is not yet waited for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A `docker save` archive of one layer and an OCI layout of the same, made from a tar.
 fn archives(folder: &Path) -> (String, String) {
@@ -99,48 +28,6 @@ fn archives(folder: &Path) -> (String, String) {
     )
     .ok();
     (oci, saved)
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    let out = run(&mut Command::new("sha256sum"), bytes).ok();
-    out[..64].to_owned()
-}
-
-fn write_oci_layout(layout: &Path, layer: &[u8]) {
-    let blobs = layout.join("blobs/sha256");
-    fs::create_dir_all(&blobs).expect("folder");
-    let put = |bytes: &[u8]| {
-        let digest = sha256(bytes);
-        fs::write(blobs.join(&digest), bytes).expect("blob");
-        (format!("sha256:{digest}"), bytes.len())
-    };
-    let (diff_id, size) = put(layer);
-    let config = serde_json::json!({
-        "architecture": "amd64", "os": "linux",
-        "config": {"Cmd": ["sh"], "Env": ["PATH=/bin", "FROM=archive"]},
-        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
-        "history": [{"created_by": "a test"}],
-    });
-    let (config, config_size) = put(config.to_string().as_bytes());
-    let manifest = serde_json::json!({
-        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": config_size},
-        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": diff_id, "size": size}],
-    });
-    let (manifest, manifest_size) = put(manifest.to_string().as_bytes());
-    let index = serde_json::json!({
-        "schemaVersion": 2,
-        "manifests": [{
-            "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": manifest, "size": manifest_size,
-            "annotations": {"org.opencontainers.image.ref.name": "busybox:1"},
-        }],
-    });
-    fs::write(layout.join("index.json"), index.to_string()).expect("index");
-    fs::write(
-        layout.join("oci-layout"),
-        r#"{"imageLayoutVersion":"1.0.0"}"#,
-    )
-    .expect("layout");
 }
 
 fn pipe(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
@@ -236,11 +123,11 @@ fn saved_and_oci_archives_are_loaded() {
 #[test]
 fn images_are_pulled_from_a_registry_and_its_layers_only_once() {
     let registry = Registry::start(false);
-    let (oci, _) = archives(registry.folder.path());
+    let (oci, _) = archives(registry.folder());
     registry.push(&oci, "team/busybox:1", &[]);
     registry.push(&oci, "team/busybox:2", &[]);
     let server = Server::start();
-    let name = |tag| format!("{}/team/busybox:{tag}", registry.address);
+    let name = |tag| format!("{}/team/busybox:{tag}", registry.address());
     let first = server.docker(&["pull", &name("1")]).ok();
     assert!(first.contains("Pull complete"), "{first}");
     let second = server.docker(&["pull", &name("2")]).ok();
@@ -261,10 +148,10 @@ fn images_are_pulled_from_a_registry_and_its_layers_only_once() {
 #[test]
 fn a_private_registry_wants_the_right_password() {
     let registry = Registry::start(true);
-    let (oci, _) = archives(registry.folder.path());
+    let (oci, _) = archives(registry.folder());
     registry.push(&oci, "busybox:1", &["--dest-creds", "ada:secret"]);
     let server = Server::start();
-    let name = format!("{}/busybox:1", registry.address);
+    let name = format!("{}/busybox:1", registry.address());
     let refused = server.docker(&["pull", &name]).fails_with(1);
     assert!(
         refused.contains("unauthorized") || refused.contains("authentication"),
@@ -275,7 +162,7 @@ fn a_private_registry_wants_the_right_password() {
     fs::create_dir_all(&folder).expect("folder");
     let config = format!(
         r#"{{"auths":{{"{}":{{"auth":"YWRhOnNlY3JldA=="}}}}}}"#,
-        registry.address
+        registry.address()
     );
     fs::write(folder.join("config.json"), config).expect("config");
     server.docker(&["pull", &name]).ok();
@@ -284,11 +171,11 @@ fn a_private_registry_wants_the_right_password() {
 #[test]
 fn docker_io_is_reached_through_the_mirror() {
     let registry = Registry::start(false);
-    let (oci, _) = archives(registry.folder.path());
+    let (oci, _) = archives(registry.folder());
     registry.push(&oci, "library/centos:latest", &[]);
     let mirrors = format!(
         "[registry.mirrors]\n\"docker.io\" = [\"http://{}\"]\n",
-        registry.address
+        registry.address()
     );
     let server = Server::start_with(&mirrors);
     assert_eq!(

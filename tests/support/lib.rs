@@ -6,5 +6,6 @@ pub mod client;
 pub mod fixture;
 pub mod host;
 pub mod http;
+pub mod registry;
 pub mod server;
 pub mod wait;

@@ -10,5 +10,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
         &["build", "--release", "--package", "orlop"],
     ))?;
     let binary = root().canonicalize()?.join("target/release/orlop");
+    run_command(&mut command(
+        "cargo",
+        &["bench", "--package", "orlop-worker", "--bench", "start"],
+    ))?;
     run_command(command("cargo", &["bench", "--package", "acceptance"]).env("ORLOP_BINARY", binary))
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod check;
 mod frontend;
+mod leftovers;
 mod shell;
 mod suite;
 mod tools;

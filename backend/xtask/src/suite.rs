@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 
+use crate::leftovers::Host;
 use crate::shell::{command, root, run, say};
 use crate::{check, frontend, tools};
 
@@ -46,7 +47,11 @@ pub(crate) fn test(filter: Option<&str>) -> anyhow::Result<()> {
     if let Some(filter) = filter {
         nextest.arg(filter);
     }
-    run(&mut nextest)?;
+    let before = Host::look();
+    let tests = run(&mut nextest);
+    let left = before.check();
+    tests?;
+    left?;
     say("all tests passed");
     Ok(())
 }

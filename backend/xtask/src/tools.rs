@@ -8,6 +8,7 @@ use crate::shell::{command, exists, run, say};
 const PROGRAMS: &[(&str, &str)] = &[
     ("busybox", "busybox-static"),
     ("chromium", "chromium"),
+    ("curl", "curl"),
     ("docker", "docker.io"),
     ("docker-registry", "docker-registry"),
     ("htpasswd", "apache2-utils"),
@@ -17,6 +18,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("nft", "nftables"),
     ("nsenter", "util-linux"),
     ("openssl", "openssl"),
+    ("script", "bsdutils"),
+    ("setpriv", "util-linux"),
     ("skopeo", "skopeo"),
     ("xz", "xz-utils"),
     ("zstd", "zstd"),
