@@ -104,6 +104,12 @@ pub(crate) fn plain(text: &str) -> String {
     out
 }
 
+/// The same for a text of several lines, which stay lines.
+pub(crate) fn plain_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(plain).collect();
+    lines.join("\n")
+}
+
 /// ECMA-48: after ESC comes a CSI, a string (OSC, DCS, SOS, PM, APC), or a two-character sequence.
 fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match chars.next() {

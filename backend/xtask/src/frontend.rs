@@ -1,4 +1,5 @@
-//! The front end: npm packages, then one bundling step into `static/build`.
+//! What is written in TypeScript: the front end, bundled into `static/build`, and the specs that
+//! drive a browser through it.
 
 use std::fs;
 use std::path::Path;
@@ -10,15 +11,29 @@ use crate::shell::{command, exists, output, root, run};
 /// The oldest Node.js whose language the build scripts use.
 const NODE_MAJOR: u32 = 20;
 
+/// Folder of the console's scripts.
+const CONSOLE: &str = "frontend";
+/// Folder of the browser specs.
+const SPECS: &str = "tests/browser";
+
 /// Installs the packages when the lock has changed, and bundles.
 pub(crate) fn build() -> anyhow::Result<()> {
     check_node()?;
-    install("frontend")?;
-    run(command("node", &["build.mjs"]).current_dir(root().join("frontend")))
+    bundle(CONSOLE)
+}
+
+/// The same for the browser specs, which the acceptance tests run.
+pub(crate) fn build_specs() -> anyhow::Result<()> {
+    bundle(SPECS)
+}
+
+fn bundle(folder: &str) -> anyhow::Result<()> {
+    install(folder)?;
+    run(command("node", &["build.mjs"]).current_dir(root().join(folder)))
 }
 
 /// `npm ci` in a folder, unless it has been done for this very lock.
-pub(crate) fn install(folder: &str) -> anyhow::Result<()> {
+fn install(folder: &str) -> anyhow::Result<()> {
     let folder = root().join(folder);
     let lock = folder.join("package-lock.json");
     let stamp = folder.join("node_modules/.installed-lock");
@@ -37,12 +52,14 @@ pub(crate) fn install(folder: &str) -> anyhow::Result<()> {
 
 /// Types and lints.
 pub(crate) fn check() -> anyhow::Result<()> {
-    npm_script("frontend", "check")
+    install(SPECS)?;
+    npm_script(CONSOLE, "check")?;
+    npm_script(SPECS, "check")
 }
 
 /// Unit tests of the pure modules.
 pub(crate) fn test() -> anyhow::Result<()> {
-    npm_script("frontend", "test")
+    npm_script(CONSOLE, "test")
 }
 
 fn npm_script(folder: &str, script: &str) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod frontend;
 mod leftovers;
+mod pictures;
 mod shell;
 mod suite;
 mod tools;
@@ -36,6 +37,8 @@ enum Task {
     Check,
     /// Bundle scripts and styles into static/build
     Frontend,
+    /// Make the README's pictures from the running product (as root)
+    Pictures,
     /// Measure against the real Docker engine on this machine
     Bench,
 }
@@ -52,6 +55,7 @@ fn main() -> anyhow::Result<()> {
             check::all()
         }
         Task::Frontend => frontend::build(),
+        Task::Pictures => pictures::run(),
         Task::Bench => bench::run(),
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn test(filter: Option<&str>) -> anyhow::Result<()> {
     );
     tools::install()?;
     frontend::build()?;
+    frontend::build_specs()?;
     if filter.is_none() {
         check::all()?;
         frontend::test()?;

@@ -58,11 +58,11 @@ class Build extends HTMLElement {
   }
 
   #take(message: Message): void {
+    if (message.end) this.#end(message.end);
     if (message.seq <= this.#after && this.#after > 0) return;
     this.#after = message.seq;
     for (const step of message.steps ?? []) this.#step(step);
     for (const { index, stream, text } of message.output ?? []) this.#output(index)?.add(stream, text);
-    if (message.end) this.#end(message.end);
   }
 
   #step(step: Step): void {

@@ -2,7 +2,7 @@
 
 import { CLOSE, type Link, Socket } from "../net/socket";
 import { feed, type Sample } from "../stats/meter";
-import { keyed } from "../ui/dom";
+import { el, icon, keyed } from "../ui/dom";
 import { toast } from "../ui/toast";
 
 /** What the server sends; every key is optional. */
@@ -91,7 +91,17 @@ class Live extends HTMLElement {
     } else if (state === "open" && this.#told) {
       this.#told = false;
       toast("Connected again");
-    } else if (code === CLOSE.signedOut) toast("You are logged out");
+    } else if (code === CLOSE.gone) this.#gone();
+  }
+
+  /** What the page shows was removed elsewhere: it stays to be read, but nothing can be done with it. */
+  #gone(): void {
+    for (const part of document.querySelectorAll<HTMLElement>(".page-actions")) part.hidden = true;
+    const notice = el("div", { class: "notice notice-warn", role: "alert" }, icon("warn"));
+    notice.append(el("p", {}, "This was removed and no longer exists."));
+    const up = document.querySelector<HTMLAnchorElement>(".crumbs a:last-of-type");
+    if (up) notice.append(el("a", { class: "btn btn-small", href: up.href }, up.textContent ?? ""));
+    this.prepend(notice);
   }
 }
 

@@ -22,7 +22,12 @@ class Logs extends HTMLElement {
   #buffer = new Buffer(ROWS, CHARS);
   #view: Viewport | undefined;
   #socket: Socket | undefined;
-  #list = el("ol", { class: "log", tabindex: 0, "aria-label": "Log lines" });
+  #list = el("ol", {
+    class: "log",
+    tabindex: 0,
+    "aria-label": "Log lines",
+    "data-empty": "Nothing to show yet.",
+  });
   #status = el("span", { class: "log-link", role: "status" });
   #more = button("Newer lines", "log-new btn-primary btn-small", () => this.#view?.follow(), "end");
   #bar: HTMLElement = el("div");
@@ -43,7 +48,7 @@ class Logs extends HTMLElement {
       link: (state, code) => {
         this.#status.dataset["link"] = state;
         this.#status.replaceChildren(el("i"), linkWords(state, code));
-        if (state === "open") this.#begin();
+        if (state === "open" && !this.querySelector("[data-rows] > li")) this.#begin();
       },
     });
     this.#socket.start();
@@ -54,7 +59,7 @@ class Logs extends HTMLElement {
     this.#socket = undefined;
   }
 
-  /** The server's rows stay until the stream is there, then make room for it. */
+  /** The server's rows stay until the stream brings the same ones, then make room for it. */
   #begin(): void {
     if (this.#begun) return;
     this.#begun = true;
@@ -68,6 +73,7 @@ class Logs extends HTMLElement {
   }
 
   #take(message: Message): void {
+    this.#begin();
     if (message.start) this.#draw(this.#buffer.mark("The container started", message.start.time));
     if (message.gap !== undefined) this.#draw(this.#buffer.mark(gapWords(message.gap)));
     if (message.rows) this.#draw(this.#buffer.push(message.rows));

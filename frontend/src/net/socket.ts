@@ -73,6 +73,8 @@ export class Socket {
       if (event.code >= 4000) {
         this.#finish();
         this.#handlers.link?.("closed", event.code);
+        // The log-in page comes instead, and leads back here.
+        if (event.code === CLOSE.signedOut) location.reload();
         return;
       }
       this.#tell("waiting", event.code);

@@ -101,8 +101,6 @@ class TerminalElement extends HTMLElement {
       const lost = this.#outbound.broken();
       if (lost > 0)
         this.#say(`The connection broke: the last ${lost} bytes you typed may not have arrived.`, "note");
-      if (code === CLOSE.signedOut)
-        this.#say("You are logged out. Log in again to go on here: the shell is still running.", "bad");
       if (code === CLOSE.takenOver)
         this.#say("This terminal goes on in another window. Reload to have it here.", "note");
       if (code === CLOSE.gone) this.#say("This session no longer exists.", "bad");

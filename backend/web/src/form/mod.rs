@@ -79,10 +79,19 @@ impl Errors {
         if !ours {
             return Err(error);
         }
-        let field = error.field_name().filter(|name| fields.contains(name));
+        let field = error.field_name().map(own_name);
+        let field = field.filter(|name| fields.contains(name));
         let mut errors = Self::default();
         errors.add(field.unwrap_or_default(), error.to_string());
         Ok(errors)
+    }
+}
+
+/// Our own name of a field: our forms take several files where the engine speaks of one.
+fn own_name(field: &'static str) -> &'static str {
+    match field {
+        "file" => "files",
+        field => field,
     }
 }
 

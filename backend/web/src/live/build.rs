@@ -115,10 +115,12 @@ async fn follow(engine: &Engine, id: &str, after: u64, mut sender: Sender) -> Cl
                 changes.extend(made);
             }
         }
-        if seq > after && tell(&mut sender, seq, &steps, changes).await.is_err() {
+        // A page that was made at the very end may have its line, and yet say that the build runs.
+        let ended = steps.end.is_some();
+        if (seq > after || ended) && tell(&mut sender, seq, &steps, changes).await.is_err() {
             return Close::Away;
         }
-        if steps.end.is_some() {
+        if ended {
             return Close::Finished;
         }
     }
@@ -133,6 +135,7 @@ async fn tell(
 ) -> Result<(), Left> {
     let mut message = Message {
         seq,
+        end: steps.end.as_ref().map(EndWords::from),
         ..Message::default()
     };
     let mut touched = Vec::new();
@@ -145,7 +148,7 @@ async fn tell(
                 stream,
                 text,
             } => add_output(&mut message.output, index, stream, text),
-            Change::End(_) => message.end = steps.end.as_ref().map(EndWords::from),
+            Change::End(_) => {}
         }
     }
     let changed = touched.iter().filter_map(|place| steps.all.get(*place));

@@ -167,7 +167,7 @@ impl Told {
             {
                 message.state = Some(state_word(*status));
                 message.ends = status.is_final();
-                message.error = error.as_deref().map(words::plain);
+                message.error = error.as_deref().map(words::plain_lines);
                 message.href = image.as_ref().map(|id| format!("/images/{}", id.hex()));
             }
         }

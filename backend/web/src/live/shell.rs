@@ -78,7 +78,8 @@ pub(crate) async fn shell(
 
 async fn talk(mut socket: Socket, engine: &Engine, id: &ExecId, from: Option<u64>) -> Close {
     let (session, fresh) = match open(engine, id, from).await {
-        Ok(opened) => opened,
+        Ok(Opened::Session(session, fresh)) => (session, fresh),
+        Ok(Opened::Ended(code)) => return farewell(socket.sender, code).await,
         Err(error) => return refuse(socket.sender, &error).await,
     };
     let hello = json!({ "live": session.next, "fresh": fresh });
@@ -96,18 +97,36 @@ async fn talk(mut socket: Socket, engine: &Engine, id: &ExecId, from: Option<u64
     }
 }
 
-/// Starts the session, or goes back to it. The second value is whether it was just started.
-async fn open(
-    engine: &Engine,
-    id: &ExecId,
-    from: Option<u64>,
-) -> Result<(Session, bool), EngineError> {
+/// What became of the wish for a session.
+enum Opened {
+    /// It is there; the second value is whether it was just started.
+    Session(Session, bool),
+    /// It has ended with this code, and its output is gone with it.
+    Ended(i32),
+}
+
+/// Starts the session, or goes back to it.
+async fn open(engine: &Engine, id: &ExecId, from: Option<u64>) -> Result<Opened, EngineError> {
     let info = engine.inspect_exec(id).await?;
-    if info.running || info.exit.is_some() {
-        let session = engine.resume_exec(id, Some(from.unwrap_or(0))).await?;
-        return Ok((session, false));
+    if !info.running && info.exit.is_none() {
+        let session = engine.start_exec(id, Some(LINGER)).await?;
+        return Ok(Opened::Session(session, true));
     }
-    Ok((engine.start_exec(id, Some(LINGER)).await?, true))
+    // One that has just ended still tells its last words.
+    match (
+        engine.resume_exec(id, Some(from.unwrap_or(0))).await,
+        info.exit,
+    ) {
+        (Ok(session), _) => Ok(Opened::Session(session, false)),
+        (Err(_), Some(exit)) => Ok(Opened::Ended(exit.code)),
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// Says how it ended.
+async fn farewell(mut sender: Sender, code: i32) -> Close {
+    let told = sender.json(&json!({ "exit": { "code": code } })).await;
+    told.map_or(Close::Away, |()| Close::Finished)
 }
 
 /// Says why there is no terminal. One that has ended does not come back.
@@ -142,10 +161,7 @@ async fn show(
                     return Close::Away;
                 }
             }
-            Ok(SessionEvent::Exited(exit)) => {
-                let told = sender.json(&json!({ "exit": { "code": exit.code } })).await;
-                return told.map_or(Close::Away, |()| Close::Finished);
-            }
+            Ok(SessionEvent::Exited(exit)) => return farewell(sender, exit.code).await,
             Err(error) => return refuse(sender, &error).await,
         }
     }
@@ -186,12 +202,13 @@ async fn obey(
     acked: &watch::Sender<Option<u64>>,
 ) -> Result<(), Left> {
     let word: Word = serde_json::from_str(text).map_err(|_| Left)?;
+    // Where these fail the process has ended, and the output half says how.
     if let Some(size) = word.resize {
-        input.resize(size).await.map_err(|_| Left)?;
+        let _ = input.resize(size).await;
     }
     if let Some(seq) = word.ack {
         acked.send_replace(Some(seq));
-        input.ack(seq).await.map_err(|_| Left)?;
+        let _ = input.ack(seq).await;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use actix_web::web;
 use askama::Template;
 use askama_web::WebTemplate;
 use orlop_engine::containers::CreatedContainer;
-use orlop_engine::{Engine, EngineError};
+use orlop_engine::{Engine, EngineError, ErrorKind};
 use orlop_model::image::ImageFilter;
 use serde::Deserialize;
 
@@ -62,7 +62,7 @@ pub(crate) async fn create(
                 let next = started(&state.engine, &created, form.starts()).await;
                 return Ok(Outcome::Next(next));
             }
-            Err(error) => Errors::refuse(error, &ContainerForm::FIELDS)?,
+            Err(error) => refused(error)?,
         },
     };
     Ok(Outcome::again(CreatePage {
@@ -71,6 +71,16 @@ pub(crate) async fn create(
         errors,
         images: image_names(&state.engine).await?,
     }))
+}
+
+/// What the engine says against the request. Only the image can be missing when one is created.
+fn refused(error: EngineError) -> Result<Errors, EngineError> {
+    if error.kind() != ErrorKind::NotFound {
+        return Errors::refuse(error, &ContainerForm::FIELDS);
+    }
+    let mut errors = Errors::default();
+    errors.add("image", error.to_string());
+    Ok(errors)
 }
 
 /// On to the container that was made, started if that was asked for. One that does not start

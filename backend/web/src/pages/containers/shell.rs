@@ -123,13 +123,17 @@ async fn read(
 ) -> Result<ShellPage, EngineError> {
     let id = container.id.as_str();
     let runs = container.state.status == Status::Running;
-    let (shells, open) = match runs {
+    let (shells, mut open) = match runs {
         true => (
             unless_stopped(engine.find_shells(id).await)?,
             unless_stopped(engine.list_terminals(id).await)?,
         ),
         false => (Vec::new(), Vec::new()),
     };
+    // One that was just made starts when its page connects; until then no list has it.
+    if let Some(info) = waiting(engine, container, &session).await {
+        open.push(info);
+    }
     let terminals: Vec<_> = open
         .iter()
         .map(|info| Terminal::new(info, &session))
@@ -146,6 +150,13 @@ async fn read(
         terminals,
         session,
     })
+}
+
+/// The session of this page, if it is of this container and was not started yet.
+async fn waiting(engine: &Engine, container: &Container, session: &str) -> Option<ExecInfo> {
+    let info = engine.inspect_exec(&session.parse().ok()?).await.ok()?;
+    let waits = !info.running && info.exit.is_none();
+    (waits && info.container == container.id).then_some(info)
 }
 
 /// The container may have ended a moment ago: then there is nothing to list, and the page says so.

@@ -186,7 +186,7 @@ pub(crate) async fn remove(
 impl From<&HistoryEntry> for Step {
     fn from(entry: &HistoryEntry) -> Self {
         Self {
-            instruction: words::plain(&entry.created_by),
+            instruction: words::plain_lines(&entry.created_by),
             comment: words::plain(&entry.comment),
             size: match entry.empty_layer {
                 true => String::new(),

@@ -45,7 +45,7 @@ impl From<&Job> for Row {
             title: job.title.clone(),
             address: format!("/{folder}/{}", job.id),
             badge: badge_word(job.status),
-            error: words::plain(job.error.as_deref().unwrap_or_default()),
+            error: words::plain_lines(job.error.as_deref().unwrap_or_default()),
             created: Moment::new(job.created_at),
             took: took(job),
             ended: job.status.is_final(),
