@@ -9,6 +9,7 @@ mod images;
 mod isolation;
 mod lifecycle;
 mod limits;
+mod namespaces;
 mod network;
 mod requests;
 mod serve;

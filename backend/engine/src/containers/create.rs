@@ -42,12 +42,13 @@ impl Engine {
     async fn create_with(
         &self,
         id: &ContainerId,
-        request: ContainerRequest,
+        mut request: ContainerRequest,
         image: &Image,
     ) -> Result<CreatedContainer, EngineError> {
+        let shared = self.share(&mut request).await?;
         let endpoint = match request.host.network {
             NetworkMode::Bridge => Some(self.plan_endpoint(id).await?),
-            NetworkMode::None | NetworkMode::Host => None,
+            NetworkMode::None | NetworkMode::Host | NetworkMode::Container(_) => None,
         };
         let host = Host {
             name: host::hostname(),
@@ -67,6 +68,7 @@ impl Engine {
                 request: request.clone(),
                 image,
                 endpoint: endpoint.clone(),
+                shared: shared.clone(),
                 host: &host,
                 now: jiff::Timestamp::now(),
             };

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use nix::sched::CloneFlags;
-use orlop_linux::process;
+use orlop_linux::{process, users};
 use orlop_wire::channel;
 use orlop_wire::reply::{Failure, FailureKind};
 use orlop_wire::request::Exec;
@@ -20,6 +20,8 @@ pub(crate) struct Join<'a> {
     pub(crate) cgroup: Option<OwnedFd>,
     pub(crate) enter_cgroups: EnterCgroups<'a>,
     pub(crate) filter: InstallFilter<'a>,
+    /// The container has a user namespace of its own.
+    pub(crate) mapped: bool,
     pub(crate) pipes: Option<Pipes>,
     pub(crate) lines: Lines,
 }
@@ -33,6 +35,7 @@ pub(crate) fn join(join: Join<'_>) -> i32 {
         cgroup,
         enter_cgroups,
         filter,
+        mapped,
         pipes,
         lines,
     } = join;
@@ -44,11 +47,15 @@ pub(crate) fn join(join: Join<'_>) -> i32 {
         Ok(shim) => shim,
         Err(_) => return 125,
     };
-    let kinds = CloneFlags::CLONE_NEWNS
+    let mut kinds = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWIPC
         | CloneFlags::CLONE_NEWUTS;
+    if mapped {
+        // To which the others belong.
+        kinds |= CloneFlags::CLONE_NEWUSER;
+    }
     // The process is born into the cgroups that this one is in.
     let entered = enter_cgroups()
         .step("entering the container's cgroups")
@@ -59,7 +66,7 @@ pub(crate) fn join(join: Join<'_>) -> i32 {
         .and_then(|()| {
             let cgroup = cgroup.as_ref().map(std::os::fd::AsFd::as_fd);
             process::clone(CloneFlags::CLONE_PARENT, cgroup, || {
-                enter(exec, &container, filter, pipes, lines)
+                enter(exec, &container, mapped, filter, pipes, lines)
             })
             .step("starting a process in the container")
         });
@@ -76,6 +83,7 @@ pub(crate) fn join(join: Join<'_>) -> i32 {
 fn enter(
     exec: &Exec,
     container: &OwnedFd,
+    mapped: bool,
     filter: InstallFilter<'_>,
     pipes: Option<Pipes>,
     lines: Lines,
@@ -91,7 +99,10 @@ fn enter(
             .map_err(|_| Failure::new(FailureKind::Cancelled, "the start was given up"))?;
         process::join_namespaces(container.as_fd(), CloneFlags::CLONE_NEWCGROUP)
             .step("joining the container's cgroup namespace")?;
-        let console = open_console(exec.process.tty, &lines)?;
+        if mapped {
+            users::become_root().step("becoming root of the container")?;
+        }
+        let console = open_console(exec.process.tty, &lines, false)?;
         finish(Finish {
             process: &exec.process,
             security: &exec.security,

@@ -16,8 +16,9 @@ use std::os::unix::net::UnixStream;
 use nix::sched::{CloneFlags, unshare};
 use orlop_linux::capability::CapabilitySet;
 use orlop_linux::terminal;
+use orlop_model::namespace::Share;
 use orlop_model::request::TermSize;
-use orlop_model::spec::{ContainerSpec, Network, Process, Security};
+use orlop_model::spec::{ContainerSpec, Process, Security};
 use orlop_wire::channel;
 use orlop_wire::reply::{Failure, FailureKind};
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use join::{Join, join};
 
 use crate::failure::Step as _;
-use crate::plan::{PreparedMount, sysctl_path};
+use crate::plan::{Owned, PreparedMount, sysctl_path};
 
 /// Installs the system call filter; given by whoever knows it.
 pub(crate) type InstallFilter<'a> = &'a dyn Fn() -> std::io::Result<()>;
@@ -47,7 +48,8 @@ pub(crate) enum FromInit {
 pub(crate) struct Lines {
     /// To the request: [`FromInit`] out, one message `()` in when the network is there.
     pub(crate) request: UnixStream,
-    /// To the shim: the terminal's master out, one message `()` in when a client has attached.
+    /// To the shim: the terminal's master out; one message `()` in when the maps of a user
+    /// namespace are written, one when a client has attached.
     pub(crate) shim: UnixStream,
 }
 
@@ -63,6 +65,8 @@ pub(crate) struct Pipes {
 pub(crate) struct Init<'a> {
     pub(crate) spec: &'a ContainerSpec,
     pub(crate) root: OwnedFd,
+    /// It has a user namespace of its own, whose maps the shim writes.
+    pub(crate) mapped: bool,
     /// Where the root is attached for the moment before it becomes `/`.
     pub(crate) root_point: &'a std::path::Path,
     pub(crate) mounts: Vec<PreparedMount>,
@@ -101,6 +105,7 @@ fn start(init: Init<'_>) -> Result<std::convert::Infallible, Failure> {
     let Init {
         spec,
         root,
+        mapped,
         root_point,
         mounts,
         filter,
@@ -115,28 +120,37 @@ fn start(init: Init<'_>) -> Result<std::convert::Infallible, Failure> {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     // While the host's are there to be seen.
     let all = security.privileged.then(devices::of_host);
-    rootfs::enter(&root, root_point)?;
-    rootfs::mount_system(spec)?;
-    devices::make(&all.unwrap_or_default())?;
+    let point = rootfs::open_point(root_point)?;
+    if mapped {
+        privilege::score(&spec.process);
+        become_root(&lines)?;
+    }
+    let system = rootfs::make_system(spec)?;
+    rootfs::enter(&root, &point)?;
+    rootfs::attach_system(system)?;
+    // In a user namespace no device can be made: those of the host are among the mounts.
+    devices::make(!mapped, &all.unwrap_or_default())?;
     rootfs::attach(mounts)?;
     rootfs::mount_memory(&spec.mounts)?;
-    nix::unistd::sethostname(&spec.hostname).step("setting the host name")?;
-    if !spec.domainname.is_empty() {
-        set_domain(&spec.domainname)?;
+    if spec.namespaces.uts == Share::Own {
+        nix::unistd::sethostname(&spec.hostname).step("setting the host name")?;
+        if !spec.domainname.is_empty() {
+            set_domain(&spec.domainname)?;
+        }
     }
-    let host_network = spec.network == Network::Host;
     // From here on the network is there.
     let ((), _) = channel::receive(lines.request.as_fd())
         .map_err(|_| Failure::new(FailureKind::Cancelled, "the start was given up"))?;
-    if !security.privileged {
+    if spec.namespaces.cgroup == Share::Own && !security.privileged {
         unshare(CloneFlags::CLONE_NEWCGROUP).step("making a cgroup namespace")?;
     }
     rootfs::mount_cgroups(security.privileged)?;
+    let owned = Owned::of(spec);
     for (name, value) in &spec.sysctls {
-        let path = sysctl_path(name, host_network)?;
+        let path = sysctl_path(name, &owned)?;
         std::fs::write(&path, value).step(format!("setting sysctl {name} to {value:?}"))?;
     }
-    let console = open_console(spec.process.tty, &lines)?;
+    let console = open_console(spec.process.tty, &lines, true)?;
     if !security.privileged {
         rootfs::mask()?;
     }
@@ -157,22 +171,30 @@ fn start(init: Init<'_>) -> Result<std::convert::Infallible, Failure> {
     })
 }
 
+/// Waits for the maps of the user namespace, and becomes its root.
+fn become_root(lines: &Lines) -> Result<(), Failure> {
+    let ((), _) = channel::receive(lines.shim.as_fd())
+        .map_err(|_| Failure::new(FailureKind::Cancelled, "the start was given up"))?;
+    orlop_linux::users::become_root().step("becoming root of the container")
+}
+
 fn set_domain(name: &str) -> Result<(), Failure> {
     std::fs::write("/proc/sys/kernel/domainname", name).step("setting the domain name")
 }
 
-/// Opens a terminal of the container, hands its master to the shim, and shows it as
-/// `/dev/console`.
+/// Opens a terminal of the container, hands its master to the shim, and with `as_console` shows
+/// it as `/dev/console`.
 pub(crate) fn open_console(
     tty: Option<TermSize>,
     lines: &Lines,
+    as_console: bool,
 ) -> Result<Option<OwnedFd>, Failure> {
     let Some(size) = tty else { return Ok(None) };
     let (master, slave, number) = terminal::open_terminal().step("opening a terminal")?;
     terminal::set_size(master.as_fd(), size.rows, size.cols).step("sizing the terminal")?;
     channel::send(lines.shim.as_fd(), &(), &[master.as_fd()])
         .map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?;
-    if std::process::id() == 1 {
+    if as_console {
         devices::show_console(number)?;
     }
     Ok(Some(slave))

@@ -16,9 +16,14 @@ pub(super) fn limit(wanted: &Process) -> Result<(), Failure> {
         process::set_limit(&limit.name, limit.soft, limit.hard)
             .step(format!("setting ulimit {}", limit.name))?;
     }
-    // Lowering it needs a capability that a host may not have: best effort.
-    let _ = std::fs::write("/proc/self/oom_score_adj", wanted.oom_score_adj.to_string());
+    score(wanted);
     Ok(())
+}
+
+/// The out-of-memory score. Lowering it needs a capability that a host may not have, and one's own
+/// file a user that is not of another user namespace: best effort.
+pub(super) fn score(wanted: &Process) {
+    let _ = std::fs::write("/proc/self/oom_score_adj", wanted.oom_score_adj.to_string());
 }
 
 /// The set by name, as far as this host can give it.
