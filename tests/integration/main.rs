@@ -4,6 +4,7 @@
 mod build;
 mod console;
 mod crash;
+mod faults;
 mod hostile;
 mod images;
 mod isolation;

@@ -17,6 +17,7 @@ use orlop_model::id::ContainerId;
 use orlop_model::namespace::IdMap;
 use orlop_model::spec::{ContainerSpec, Process};
 use orlop_wire::channel::{self, ChannelError};
+use orlop_wire::fault::{self, Point};
 use orlop_wire::record::{SOCKET_FILE, STATE_FILE, ShimState};
 use orlop_wire::reply::{Failure, FailureKind};
 use serde::{Deserialize, Serialize};
@@ -285,6 +286,7 @@ fn shim_of_container(
         of_host,
     } = launch;
     let listener = listen(&run_folder, SOCKET_FILE, gid).step("listening for clients")?;
+    fault::reach(Point::ShimListening);
     let (stdio, theirs) = pipes(&spec.process, users.as_ref().and_then(IdMap::root))?;
     let (gate, inner) = UnixStream::pair().step("making a socket")?;
     let flags = donor::of_its_own(spec);
@@ -309,6 +311,7 @@ fn shim_of_container(
     });
     let child = child.step("making the container's namespaces")?;
     visit.end()?;
+    fault::reach(Point::ShimBorn);
     if let Some(map) = &users {
         users::write_maps(child.pid, map).step("mapping the container's users")?;
         channel::send(gate.as_fd(), &(), &[]).map_err(|error| lost(&error))?;
@@ -410,6 +413,7 @@ fn commit(
     write_record(&task.folder, STATE_FILE, &state)
         .step("writing the state record")
         .map_err(give_up)?;
+    fault::reach(Point::ShimRecorded);
     // From here on the request may go.
     let _ = channel::send(request.as_fd(), &FromShim::Recorded, &[]);
     Ok(())

@@ -6,6 +6,7 @@ use orlop_model::image::Image;
 use orlop_model::network::NetworkMode;
 use orlop_model::request::ContainerRequest;
 use orlop_records::RecordsError;
+use orlop_wire::fault::{self, Point};
 
 use super::merge::{Given, Host, merge};
 use super::{CreatedContainer, names};
@@ -82,6 +83,7 @@ impl Engine {
                 }
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
+                    fault::reach(Point::CreateRecorded);
                     self.tell(EventObject::Container, "create", &container, []);
                     return Ok(CreatedContainer {
                         id: container.id,

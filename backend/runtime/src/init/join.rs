@@ -8,7 +8,10 @@ use orlop_wire::channel;
 use orlop_wire::reply::{Failure, FailureKind};
 use orlop_wire::request::Exec;
 
-use super::{EnterCgroups, Finish, InstallFilter, Lines, Pipes, finish, open_console, tell};
+use super::{
+    EnterCgroups, Finish, InstallFilter, Lines, Pipes, bind_to_shim, finish, keep_only,
+    open_console, tell,
+};
 use crate::failure::Step as _;
 
 /// Everything that an exec session's process needs.
@@ -39,6 +42,10 @@ pub(crate) fn join(join: Join<'_>) -> i32 {
         pipes,
         lines,
     } = join;
+    let kept = [Some(container.as_fd()), cgroup.as_ref().map(OwnedFd::as_fd)];
+    if keep_only(kept.into_iter().flatten(), pipes.as_ref(), &lines).is_err() {
+        return 125;
+    }
     let request = match lines.request.try_clone() {
         Ok(request) => request,
         Err(_) => return 125,
@@ -93,6 +100,7 @@ fn enter(
         Err(_) => return 125,
     };
     let started = (|| {
+        bind_to_shim(&lines)?;
         process::leave_session_keyring();
         // From here on the request knows this process.
         let ((), _) = channel::receive(lines.request.as_fd())

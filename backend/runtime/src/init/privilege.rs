@@ -67,8 +67,6 @@ pub(super) fn drop(
     let uid = Uid::from_raw(account.uid);
     setresuid(uid, uid, uid).step(format!("becoming user {}", account.uid))?;
     capability::apply(granted.permitted, granted.permitted).step("setting capabilities")?;
-    // Cleared by the change of user.
-    process::die_with_parent_signal().step("binding to the shim")?;
     if security.no_new_privileges {
         nix::sys::prctl::set_no_new_privs().step("forbidding new privileges")?;
         filter().step("installing the system call filter")?;

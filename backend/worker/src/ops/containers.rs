@@ -21,6 +21,7 @@ use orlop_model::spec::{ContainerSpec, Network, Seccomp, Security};
 use orlop_network::{Kernel, publish};
 use orlop_runtime::{Launch, PreparedMount, start_container};
 use orlop_storage::{merged, upper};
+use orlop_wire::fault::{self, Point};
 use orlop_wire::reply::{Failure, FailureKind, Reply, Started};
 use orlop_wire::request::Start;
 
@@ -83,6 +84,7 @@ fn begin(
         false => None,
     };
     let folders = Folders::make(context, spec)?;
+    fault::reach(Point::StartFolders);
     let cgroup = context.cgroup(&spec.id);
     let fail = |error: cgroup::CgroupError| internal(error.to_string());
     cgroup.create().map_err(fail)?;
@@ -92,6 +94,7 @@ fn begin(
             .allow_devices(&cgroup::devices::DEFAULT)
             .map_err(fail)?;
     }
+    fault::reach(Point::StartCgroup);
     let ports = match &spec.network {
         Network::Bridge { ports, .. } => ports.as_slice(),
         Network::None | Network::Host | Network::Container(_) => &[],
@@ -117,9 +120,13 @@ fn begin(
         users: users.map(|users| users.map),
         of_host: shared.of_host,
     };
+    fault::reach(Point::StartPrepared);
     let born = start_container(launch)?;
+    fault::reach(Point::StartBorn);
     connect(context, spec, born.pid)?;
+    fault::reach(Point::StartConnected);
     let pid = born.release()?;
+    fault::reach(Point::StartReleased);
     Ok(Reply::Started(Started { pid, warnings }))
 }
 

@@ -2,6 +2,7 @@
 
 use orlop_linux::users;
 use orlop_runtime::{ExecLaunch, start_exec};
+use orlop_wire::fault::{self, Point};
 use orlop_wire::reply::{Failure, FailureKind, Reply, Started};
 use orlop_wire::request::Exec;
 
@@ -51,7 +52,9 @@ fn begin(
         root: users::root_of(pid)
             .map_err(|error| internal(format!("reading the container's users: {error}")))?,
     };
-    let pid = start_exec(launch)?.release()?;
+    let born = start_exec(launch)?;
+    fault::reach(Point::ExecBorn);
+    let pid = born.release()?;
     Ok(Reply::Started(Started {
         pid,
         warnings: Vec::new(),
