@@ -4,11 +4,13 @@
 mod build;
 mod console;
 mod crash;
+mod faults;
 mod hostile;
 mod images;
 mod isolation;
 mod lifecycle;
 mod limits;
+mod namespaces;
 mod network;
 mod requests;
 mod serve;

@@ -31,6 +31,8 @@ pub struct Server {
     pub address: String,
     /// The one-time sign-up token, on the first start.
     pub token: Option<String>,
+    /// A fault point that the next start arms, as `ORLOP_FAULT` has it.
+    pub fault: Option<String>,
 }
 
 fn count() -> u32 {
@@ -66,6 +68,7 @@ impl Server {
             listen: "127.0.0.1:0".to_owned(),
             address: String::new(),
             token: None,
+            fault: None,
         };
         // The server's user must reach what lies in it.
         let open = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o711);
@@ -182,6 +185,9 @@ impl Server {
             .args(["--listen", &self.listen, "--bridge", &self.bridge()])
             .args(["--subnet", &self.subnet()])
             .env("RUST_BACKTRACE", "1");
+        if let Some(fault) = &self.fault {
+            command.env("ORLOP_FAULT", fault);
+        }
         command
     }
 

@@ -38,6 +38,16 @@ pub(crate) struct ServeOptions {
     /// User that the server runs as [default: orlop]
     #[arg(long, env = "ORLOP_USER", value_name = "NAME")]
     user: Option<String>,
+    /// Give every container a user namespace of its own, unless it asks for the host's: its root
+    /// is then one of the subordinate ids of --user
+    #[arg(
+        long,
+        env = "ORLOP_USERNS_REMAP",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    userns_remap: Option<bool>,
     /// How much is told: error, warn, info, debug, trace [default: info]
     #[arg(long, env = "ORLOP_LOG_LEVEL", value_name = "LEVEL")]
     log_level: Option<String>,
@@ -70,6 +80,7 @@ struct File {
     bridge: Option<String>,
     subnet: Option<String>,
     user: Option<String>,
+    userns_remap: Option<bool>,
     log_level: Option<String>,
     allowed_hosts: Vec<String>,
     trusted_proxies: Vec<IpAddr>,
@@ -89,6 +100,7 @@ pub(crate) struct Settings {
     pub(crate) bridge: String,
     pub(crate) subnet: Subnet,
     pub(crate) user: String,
+    pub(crate) userns_remap: bool,
     pub(crate) log_level: String,
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) trusted_proxies: Vec<IpAddr>,
@@ -168,6 +180,7 @@ impl ServeOptions {
                 .log_level
                 .or(file.log_level)
                 .unwrap_or_else(|| "info".to_owned()),
+            userns_remap: self.userns_remap.or(file.userns_remap).unwrap_or_default(),
             registry: file.registry,
             file: path,
             data_dir,
@@ -199,6 +212,7 @@ impl Settings {
             worker_socket: self.worker_socket(),
             bridge: self.bridge.clone(),
             subnet: self.subnet,
+            user_namespaces: self.userns_remap,
             registries: self.registry.clone(),
         }
     }

@@ -20,6 +20,8 @@ pub struct EngineConfig {
     pub bridge: String,
     /// The bridge's subnet.
     pub subnet: Subnet,
+    /// Containers get a user namespace of their own unless they ask for the host's.
+    pub user_namespaces: bool,
     /// Registries: mirrors and insecure ones.
     pub registries: RegistryConfig,
 }

@@ -17,3 +17,4 @@ pub mod process;
 pub mod seccomp;
 pub mod spawn;
 pub mod terminal;
+pub mod users;

@@ -133,7 +133,10 @@ pub fn change(
         propagation,
         userns_fd: 0,
     };
-    let flags = libc::AT_EMPTY_PATH.cast_unsigned() | if recursive { AT_RECURSIVE } else { 0 };
+    set_attributes(mount, if recursive { AT_RECURSIVE } else { 0 }, &attr)
+}
+
+fn set_attributes(mount: &OwnedFd, flags: libc::c_uint, attr: &MountAttr) -> io::Result<()> {
     // SAFETY: the path is an empty C string, the struct is of version 0 and of the size that is
     // passed, and both outlive the call.
     let result = unsafe {
@@ -141,12 +144,30 @@ pub fn change(
             libc::SYS_mount_setattr,
             mount.as_raw_fd(),
             c"".as_ptr(),
-            flags,
-            &raw const attr,
+            libc::AT_EMPTY_PATH.cast_unsigned() | flags,
+            std::ptr::from_ref(attr),
             size_of::<MountAttr>(),
         )
     };
     Ok(Errno::result(result).map(drop)?)
+}
+
+/// `MOUNT_ATTR_IDMAP` of mount_setattr(2).
+const IDMAP: u64 = 0x0010_0000;
+
+/// Shows the owners of a detached mount as a user namespace maps them: id 0 of the file system is
+/// whoever root of the namespace is.
+///
+/// # Errors
+/// `EINVAL` when the file system cannot, or the kernel (before 5.12).
+pub fn map_ids(mount: &OwnedFd, user_namespace: BorrowedFd<'_>) -> io::Result<()> {
+    let attr = MountAttr {
+        attr_set: IDMAP,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: u64::from(user_namespace.as_raw_fd().cast_unsigned()),
+    };
+    set_attributes(mount, 0, &attr)
 }
 
 /// Makes every mount of this namespace private, so that nothing that follows shows elsewhere.

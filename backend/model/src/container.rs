@@ -51,6 +51,9 @@ pub struct State {
     pub exit: Option<Exit>,
     /// Restarts by policy since a person last started it.
     pub restart_count: u32,
+    /// It is being removed together with its anonymous volumes.
+    #[serde(default)]
+    pub removes_volumes: bool,
     /// A person stopped it (which `unless-stopped` and `always` respect until the next start).
     pub stopped_by_user: bool,
 }

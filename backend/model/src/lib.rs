@@ -14,6 +14,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod mount;
 pub mod name;
+pub mod namespace;
 pub mod network;
 pub mod probe;
 pub mod quantity;

@@ -181,7 +181,7 @@ impl fmt::Display for PublishedPort {
 }
 
 /// What network a container is asked to have.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkMode {
     /// The instance's bridge.
@@ -191,6 +191,39 @@ pub enum NetworkMode {
     None,
     /// The host's own network.
     Host,
+    /// That of another container, by name or id.
+    Container(String),
+}
+
+/// A text that names no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("network {0} not found")]
+pub struct NetworkModeError(String);
+
+impl FromStr for NetworkMode {
+    type Err = NetworkModeError;
+    fn from_str(text: &str) -> Result<Self, NetworkModeError> {
+        Ok(match text {
+            "" | "default" | "bridge" => Self::Bridge,
+            "none" => Self::None,
+            "host" => Self::Host,
+            _ => match text.strip_prefix("container:") {
+                Some(name) if !name.is_empty() => Self::Container(name.to_owned()),
+                _ => return Err(NetworkModeError(text.to_owned())),
+            },
+        })
+    }
+}
+
+impl fmt::Display for NetworkMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bridge => f.write_str("bridge"),
+            Self::None => f.write_str("none"),
+            Self::Host => f.write_str("host"),
+            Self::Container(name) => write!(f, "container:{name}"),
+        }
+    }
 }
 
 /// An endpoint on a bridge, planned by the engine.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{Limits, Ulimit};
 use crate::mount::Mount;
 use crate::name::ContainerName;
+use crate::namespace::NamespaceRequest;
 use crate::network::{NetworkMode, Port, PublishedPort};
 use crate::signal::Signal;
 use crate::spec::Seccomp;
@@ -69,6 +70,8 @@ pub struct HostRequest {
     pub limits: Limits,
     /// Network.
     pub network: NetworkMode,
+    /// The other namespaces.
+    pub namespaces: NamespaceRequest,
     /// All capabilities, all devices, no seccomp, no masks.
     pub privileged: bool,
     /// Capabilities over the default set, with or without `CAP_`; `ALL`.

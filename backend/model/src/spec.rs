@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ContainerId, DiffId};
 use crate::limits::{Limits, Ulimit};
 use crate::mount::Mount;
+use crate::namespace::Namespaces;
 use crate::network::{Endpoint, PublishedPort};
 use crate::request::{LogOptions, TermSize};
 
@@ -30,11 +31,14 @@ pub struct ContainerSpec {
     pub mounts: Vec<Mount>,
     /// Network.
     pub network: Network,
+    /// The other namespaces.
+    #[serde(default)]
+    pub namespaces: Namespaces,
     /// Resource limits.
     pub limits: Limits,
     /// Confinement.
     pub security: Security,
-    /// Bytes of `/dev/shm`.
+    /// Bytes of `/dev/shm`; 0 for none.
     pub shm_size: u64,
     /// Run a small init as process 1 that reaps and forwards signals.
     pub init: bool,
@@ -90,6 +94,8 @@ pub enum Network {
         /// Published ports.
         ports: Vec<PublishedPort>,
     },
+    /// That of another container, with its `/etc/hosts` and `/etc/resolv.conf`.
+    Container(ContainerId),
 }
 
 /// System call filter.

@@ -69,6 +69,7 @@ fn container(number: u32, name: &str) -> (Container, ContainerSpec) {
         process,
         mounts: Vec::new(),
         network: Network::None,
+        namespaces: orlop_model::namespace::Namespaces::default(),
         limits: Limits::default(),
         security: Security::default(),
         shm_size: 64 << 20,

@@ -1,25 +1,28 @@
 //! Launching: the request's side of a start. Forks the shim, which clones init, and keeps the
 //! two in step with what the request still does (cgroup, network).
 
+mod exec;
+
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+pub use exec::{ExecLaunch, start_exec};
 use jiff::Timestamp;
 use nix::fcntl::{OFlag, open};
-use nix::sched::CloneFlags;
 use nix::sys::stat::Mode;
-use orlop_linux::process;
+use orlop_linux::{process, users};
 use orlop_model::id::ContainerId;
-use orlop_model::spec::{ContainerSpec, Network, Process};
+use orlop_model::namespace::IdMap;
+use orlop_model::spec::{ContainerSpec, Process};
 use orlop_wire::channel::{self, ChannelError};
+use orlop_wire::fault::{self, Point};
 use orlop_wire::record::{SOCKET_FILE, STATE_FILE, ShimState};
 use orlop_wire::reply::{Failure, FailureKind};
-use orlop_wire::request::Exec;
 use serde::{Deserialize, Serialize};
 
+use crate::donor::{self, Donor, Visit};
 use crate::failure::Step as _;
 use crate::init::{self, FromInit, Init, Lines, Pipes};
 use crate::plan::PreparedMount;
@@ -56,24 +59,12 @@ pub struct Launch<'a> {
     pub oom_counter: Option<PathBuf>,
     /// Cgroup (version 2) that it is born into.
     pub cgroup: Option<OwnedFd>,
-}
-
-/// An exec session about to start.
-pub struct ExecLaunch<'a> {
-    /// Everything about it.
-    pub exec: &'a Exec,
-    /// The container's first process.
-    pub container: OwnedFd,
-    /// Cgroup (version 2) that the process is born into.
-    pub cgroup: Option<OwnedFd>,
-    /// Installs the system call filter.
-    pub filter: &'a dyn Fn() -> io::Result<()>,
-    /// Moves the calling process into the cgroups of version 1.
-    pub enter_cgroups: &'a dyn Fn() -> io::Result<()>,
-    /// Folder of its records in the run directory.
-    pub run_folder: PathBuf,
-    /// Group that may reach the shim.
-    pub gid: u32,
+    /// Whose namespaces it shares.
+    pub donors: Vec<Donor>,
+    /// The ids of its own user namespace, where it has one.
+    pub users: Option<IdMap>,
+    /// It shares a namespace with the host, or with a container that does.
+    pub of_host: bool,
 }
 
 /// The process is there and waits for cgroup and network.
@@ -135,23 +126,9 @@ impl Born {
 /// If either could not be started.
 pub fn start_container(launch: Launch<'_>) -> Result<Born, Failure> {
     let (shim, init, lines) = sockets()?;
-    let host_network = launch.spec.network == Network::Host;
     begin(shim, init, move |request| {
         run_shim(&request.1, || {
-            shim_of_container(launch, request.0, &request.1, lines, host_network)
-        })
-    })
-}
-
-/// Starts the shim of an exec session and the process inside.
-///
-/// # Errors
-/// If either could not be started.
-pub fn start_exec(launch: ExecLaunch<'_>) -> Result<Born, Failure> {
-    let (shim, init, lines) = sockets()?;
-    begin(shim, init, move |request| {
-        run_shim(&request.1, || {
-            shim_of_exec(launch, request.0, &request.1, lines)
+            shim_of_container(launch, request.0, &request.1, lines)
         })
     })
 }
@@ -222,8 +199,9 @@ fn become_daemon(keep: &[RawFd]) -> Result<(), Failure> {
     process::set_dumpable(false).step("closing its memory")
 }
 
-/// Pipes for a process without a terminal: the shim's ends and the process's.
-fn pipes(wanted: &Process) -> Result<(Stdio, Option<Pipes>), Failure> {
+/// Pipes for a process without a terminal: the shim's ends and the process's. `root` is who owns
+/// them where the host's root is nobody to the process.
+fn pipes(wanted: &Process, root: Option<(u32, u32)>) -> Result<(Stdio, Option<Pipes>), Failure> {
     if wanted.tty.is_some() {
         return Ok((Stdio::default(), None));
     }
@@ -241,6 +219,16 @@ fn pipes(wanted: &Process) -> Result<(Stdio, Option<Pipes>), Failure> {
         );
         (null.step("opening /dev/null")?, None)
     };
+    if let Some((uid, gid)) = root {
+        // The device that stands in for no input is not ours to give away.
+        for pipe in [&output, &error]
+            .into_iter()
+            .chain(stdin.as_ref().map(|_| &input))
+        {
+            nix::unistd::fchown(pipe, Some(uid.into()), Some(gid.into()))
+                .step("giving the pipes away")?;
+        }
+    }
     let ours = Stdio::of_pipes(stdin, stdout, stderr);
     Ok((
         ours,
@@ -257,7 +245,6 @@ fn shim_of_container(
     request: UnixStream,
     told: &UnixStream,
     lines: UnixStream,
-    host_network: bool,
 ) -> Result<Shim, Failure> {
     let mut keep = vec![
         launch.root.as_raw_fd(),
@@ -276,6 +263,7 @@ fn shim_of_container(
             .held
             .iter()
             .chain(&launch.cgroup)
+            .chain(launch.donors.iter().map(|donor| &donor.process))
             .map(AsRawFd::as_raw_fd),
     );
     become_daemon(&keep)?;
@@ -293,22 +281,22 @@ fn shim_of_container(
         mut held,
         oom_counter,
         cgroup,
+        donors,
+        users,
+        of_host,
     } = launch;
     let listener = listen(&run_folder, SOCKET_FILE, gid).step("listening for clients")?;
-    let (stdio, theirs) = pipes(&spec.process)?;
+    fault::reach(Point::ShimListening);
+    let (stdio, theirs) = pipes(&spec.process, users.as_ref().and_then(IdMap::root))?;
     let (gate, inner) = UnixStream::pair().step("making a socket")?;
-    let mut flags = CloneFlags::CLONE_NEWPID
-        | CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWUTS
-        | CloneFlags::CLONE_NEWIPC;
-    if !host_network {
-        flags |= CloneFlags::CLONE_NEWNET;
-    }
+    let flags = donor::of_its_own(spec);
+    let visit = Visit::begin(&donors)?;
     let tty = spec.process.tty.is_some();
     let child = process::clone(flags, cgroup.as_ref().map(std::os::fd::AsFd::as_fd), || {
         init::run(Init {
             spec,
             root,
+            mapped: users.is_some(),
             root_point,
             mounts,
             filter,
@@ -322,6 +310,12 @@ fn shim_of_container(
         })
     });
     let child = child.step("making the container's namespaces")?;
+    visit.end()?;
+    fault::reach(Point::ShimBorn);
+    if let Some(map) = &users {
+        users::write_maps(child.pid, map).step("mapping the container's users")?;
+        channel::send(gate.as_fd(), &(), &[]).map_err(|error| lost(&error))?;
+    }
     let watched = Watched {
         pid: child.pid,
         pidfd: child.pidfd,
@@ -338,7 +332,7 @@ fn shim_of_container(
         kill_session: false,
         oom_counter,
     };
-    commit(&request, &task, &watched, &spec.id, tty)?;
+    commit(&request, &task, &watched, &spec.id, tty, of_host)?;
     stdio.set_nonblocking().step("preparing output")?;
     let gate = task.wait_for_attach.then_some(gate);
     Ok(Shim {
@@ -362,77 +356,6 @@ fn namespaces(pid: u32) -> Vec<OwnedFd> {
         .filter_map(|k| open(k).ok())
         .map(OwnedFd::from)
         .collect()
-}
-
-fn shim_of_exec(
-    launch: ExecLaunch<'_>,
-    request: UnixStream,
-    told: &UnixStream,
-    lines: UnixStream,
-) -> Result<Shim, Failure> {
-    let kept: [&dyn AsRawFd; 4] = [&launch.container, &request, told, &lines];
-    let mut kept = kept.map(AsRawFd::as_raw_fd).to_vec();
-    kept.extend(launch.cgroup.as_ref().map(AsRawFd::as_raw_fd));
-    become_daemon(&kept)?;
-    let ExecLaunch {
-        exec,
-        container,
-        cgroup,
-        enter_cgroups,
-        filter,
-        run_folder,
-        gid,
-    } = launch;
-    let listener = listen(&run_folder, SOCKET_FILE, gid).step("listening for clients")?;
-    let (stdio, theirs) = pipes(&exec.process)?;
-    let (gate, inner) = UnixStream::pair().step("making a socket")?;
-    let joiner = process::clone(CloneFlags::empty(), None, || {
-        init::join(init::Join {
-            exec,
-            container,
-            cgroup,
-            enter_cgroups,
-            filter,
-            pipes: theirs,
-            lines: Lines {
-                request: lines,
-                shim: inner,
-            },
-        })
-    });
-    let joiner = joiner.step("joining the container")?;
-    let born = channel::receive::<u32>(gate.as_fd());
-    // It has said what it had to say, or why it could not.
-    let _ = process::wait(joiner.pidfd.as_fd());
-    let (pid, mut fds) = born.map_err(|error| lost(&error))?;
-    let pidfd = fds
-        .pop()
-        .ok_or_else(|| Failure::new(FailureKind::Internal, "the new process has no descriptor"))?;
-    let watched = Watched { pid, pidfd };
-    let tty = exec.process.tty.is_some();
-    let stdio = with_terminal(stdio, tty, &request, pid, &gate, &watched)?;
-    let task = Task {
-        folder: run_folder,
-        // A session that outlives its client keeps its input for the next one.
-        stdin_once: exec.linger_millis.is_none(),
-        wait_for_attach: exec.wait_for_attach,
-        linger: exec.linger_millis.map(Duration::from_millis),
-        ends_alone: true,
-        kill_session: true,
-        oom_counter: None,
-    };
-    commit(&request, &task, &watched, &exec.container, tty)?;
-    stdio.set_nonblocking().step("preparing output")?;
-    let gate = task.wait_for_attach.then_some(gate);
-    Ok(Shim {
-        task,
-        watched,
-        stdio,
-        log: None,
-        listener,
-        gate,
-        held: Vec::new(),
-    })
 }
 
 /// Tells the request that the process is born, and receives its terminal's master.
@@ -467,6 +390,7 @@ fn commit(
     watched: &Watched,
     container: &ContainerId,
     tty: bool,
+    of_host: bool,
 ) -> Result<(), Failure> {
     let give_up = |failure: Failure| {
         let _ = process::send_signal(watched.pidfd.as_fd(), 9);
@@ -484,10 +408,12 @@ fn commit(
         start_time: process::start_time(watched.pid).unwrap_or(0),
         started_at: Timestamp::now(),
         tty,
+        of_host,
     };
     write_record(&task.folder, STATE_FILE, &state)
         .step("writing the state record")
         .map_err(give_up)?;
+    fault::reach(Point::ShimRecorded);
     // From here on the request may go.
     let _ = channel::send(request.as_fd(), &FromShim::Recorded, &[]);
     Ok(())

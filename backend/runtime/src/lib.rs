@@ -5,11 +5,13 @@
 //! one thread, forked from the worker.
 #![forbid(unsafe_code)]
 
+mod donor;
 mod failure;
 mod init;
 mod launch;
 mod plan;
 mod shim;
 
+pub use donor::Donor;
 pub use launch::{Born, ExecLaunch, Launch, start_container, start_exec};
 pub use plan::PreparedMount;

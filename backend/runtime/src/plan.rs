@@ -3,6 +3,8 @@
 use std::os::fd::OwnedFd;
 
 use orlop_model::mount::Propagation;
+use orlop_model::namespace::Share;
+use orlop_model::spec::{ContainerSpec, Network};
 use orlop_wire::reply::Failure;
 
 use crate::failure::invalid;
@@ -47,24 +49,41 @@ pub(crate) const READ_ONLY: [&str; 5] = [
     "/proc/sysrq-trigger",
 ];
 
-/// The file of a kernel parameter that belongs to a namespace of the container; every other is
-/// the host's, and refused.
+/// Namespaces with kernel parameters that are the container's alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owned {
+    network: bool,
+    ipc: bool,
+}
+
+impl Owned {
+    /// Those of a container.
+    pub(crate) fn of(spec: &ContainerSpec) -> Self {
+        Self {
+            network: matches!(spec.network, Network::None | Network::Bridge { .. }),
+            ipc: spec.namespaces.ipc == Share::Own,
+        }
+    }
+}
+
+/// The file of a kernel parameter that belongs to a namespace of the container's own; every other
+/// is somebody else's, and refused.
 ///
 /// # Errors
 /// Names the parameter.
-pub(crate) fn sysctl_path(name: &str, host_network: bool) -> Result<String, Failure> {
+pub(crate) fn sysctl_path(name: &str, owned: &Owned) -> Result<String, Failure> {
     let path = name.replace('.', "/");
     let plain = !path.is_empty()
         && path
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'-'))
         && !path.contains("//");
-    let ipc = ["kernel/shm", "kernel/msg", "fs/mqueue/"]
+    let of_ipc = ["kernel/shm", "kernel/msg", "fs/mqueue/"]
         .iter()
         .any(|p| path.starts_with(p))
         || path == "kernel/sem";
-    let network = path.starts_with("net/") && !host_network;
-    if plain && (ipc || network) {
+    let of_network = path.starts_with("net/");
+    if plain && (of_ipc && owned.ipc || of_network && owned.network) {
         Ok(format!("/proc/sys/{path}"))
     } else {
         Err(invalid(format!(
@@ -110,6 +129,11 @@ pub(crate) fn with_home(mut env: Vec<String>, home: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
+    const ALL: Owned = Owned {
+        network: true,
+        ipc: true,
+    };
+
     #[test]
     fn only_namespaced_parameters_are_set() {
         for good in [
@@ -118,7 +142,7 @@ mod tests {
             "kernel.sem",
             "fs.mqueue.msg_max",
         ] {
-            assert!(sysctl_path(good, false).is_ok(), "{good}");
+            assert!(sysctl_path(good, &ALL).is_ok(), "{good}");
         }
         for bad in [
             "kernel.core_pattern",
@@ -128,9 +152,15 @@ mod tests {
             "net.ipv4.x=1",
             "kernel.semx",
         ] {
-            assert!(sysctl_path(bad, false).is_err(), "{bad}");
+            assert!(sysctl_path(bad, &ALL).is_err(), "{bad}");
         }
-        assert!(sysctl_path("net.ipv4.ip_forward", true).is_err());
+        let shared = Owned {
+            network: false,
+            ipc: false,
+        };
+        for theirs in ["net.ipv4.ip_forward", "kernel.shmmax"] {
+            assert!(sysctl_path(theirs, &shared).is_err(), "{theirs}");
+        }
     }
 
     #[test]

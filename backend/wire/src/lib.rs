@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod channel;
+pub mod fault;
 pub mod frame;
 pub mod record;
 pub mod reply;

@@ -31,4 +31,7 @@ pub struct ShimState {
     pub started_at: Timestamp,
     /// It has a terminal.
     pub tty: bool,
+    /// It shares a namespace with the host, or with a container that does.
+    #[serde(default)]
+    pub of_host: bool,
 }

@@ -25,6 +25,31 @@ pub struct WorkerConfig {
     pub server_gid: u32,
     /// The file with the policy, root's own.
     pub policy_file: PathBuf,
+    /// Where user namespaces get their ids from.
+    pub subordinate_ids: SubordinateIds,
+}
+
+/// Whose subordinate ids user namespaces get (subuid(5), subgid(5)).
+#[derive(Debug, Clone)]
+pub struct SubordinateIds {
+    /// Name of the user.
+    pub user: String,
+    /// The file of the users, `/etc/subuid`.
+    pub users_file: PathBuf,
+    /// The file of the groups, `/etc/subgid`.
+    pub groups_file: PathBuf,
+}
+
+impl SubordinateIds {
+    /// Those of a user of this host.
+    #[must_use]
+    pub fn of(user: String) -> Self {
+        Self {
+            user,
+            users_file: PathBuf::from("/etc/subuid"),
+            groups_file: PathBuf::from("/etc/subgid"),
+        }
+    }
 }
 
 /// A worker's surroundings, found out once.

@@ -12,5 +12,5 @@ mod serve;
 mod supervise;
 
 pub use cleanup::clean_up;
-pub use context::WorkerConfig;
+pub use context::{SubordinateIds, WorkerConfig};
 pub use serve::run;

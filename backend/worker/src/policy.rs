@@ -18,6 +18,8 @@ pub(crate) struct Policy {
     privileged: bool,
     /// Containers in the host's network.
     host_network: bool,
+    /// Containers that share other namespaces with the host.
+    host_namespaces: bool,
     /// Folders of the host below which binds may lie.
     bind_sources: Vec<PathBuf>,
 }
@@ -27,6 +29,7 @@ impl Default for Policy {
         Self {
             privileged: true,
             host_network: true,
+            host_namespaces: true,
             bind_sources: vec!["/".into()],
         }
     }
@@ -80,7 +83,13 @@ impl Policy {
 
     /// Judges a container.
     pub(crate) fn judge(&self, spec: &ContainerSpec) -> Result<(), Failure> {
-        self.judge_security(&spec.security)?;
+        let of_host = spec.namespaces.are_of_host() || spec.network == Network::Host;
+        self.judge_security(&spec.security, of_host)?;
+        if spec.namespaces.are_of_host() && !self.host_namespaces {
+            return Err(denied(
+                "the policy of this host forbids the host's namespaces".to_owned(),
+            ));
+        }
         if spec.network == Network::Host && !self.host_network {
             return Err(denied(
                 "the policy of this host forbids the host's network".to_owned(),
@@ -94,9 +103,21 @@ impl Policy {
         Ok(())
     }
 
+    /// Judges a container that shares namespaces with others, of which something is the host's.
+    pub(crate) fn judge_shared(&self, security: &Security) -> Result<(), Failure> {
+        self.judge_security(security, true)?;
+        if self.host_network && self.host_namespaces {
+            return Ok(());
+        }
+        Err(denied(
+            "the policy of this host forbids to share the host's namespaces".to_owned(),
+        ))
+    }
+
     /// Judges a container or exec session with every capability, or with as much as comes to the
-    /// same: no filter, or a capability that leads out of a container.
-    pub(crate) fn judge_security(&self, security: &Security) -> Result<(), Failure> {
+    /// same: no filter, or a capability that leads out of a container. Where a namespace is the
+    /// host's, every capability beyond the default does.
+    pub(crate) fn judge_security(&self, security: &Security, of_host: bool) -> Result<(), Failure> {
         if self.privileged {
             return Ok(());
         }
@@ -108,7 +129,7 @@ impl Policy {
         let harmless = CapabilitySet::DEFAULT
             .iter()
             .map(Capability::name)
-            .chain(HARMLESS)
+            .chain(HARMLESS.into_iter().filter(|_| !of_host))
             .collect::<Vec<_>>();
         match security
             .capabilities
@@ -181,9 +202,16 @@ mod tests {
             seccomp,
             ..Security::default()
         };
-        let judge = |names: &[&str], seccomp| policy.judge_security(&security(names, seccomp));
+        let judge =
+            |names: &[&str], seccomp| policy.judge_security(&security(names, seccomp), false);
         assert!(judge(&["CAP_CHOWN", "CAP_NET_ADMIN"], Seccomp::Default).is_ok());
         assert!(judge(&["CAP_CHOWN"], Seccomp::Unconfined).is_err());
+        let traces = security(&["CAP_SYS_PTRACE"], Seccomp::Default);
+        assert!(policy.judge_security(&traces, false).is_ok());
+        assert!(
+            policy.judge_security(&traces, true).is_err(),
+            "the host's processes"
+        );
         for name in [
             "CAP_SYS_ADMIN",
             "CAP_SYS_MODULE",

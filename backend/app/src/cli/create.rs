@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use anyhow::{Context as _, ensure};
 use bollard::models::{
-    ContainerCreateBody, HostConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, PortBinding, RestartPolicy,
+    RestartPolicyNameEnum,
 };
 use orlop_model::network::PublishedPort;
 use orlop_model::quantity::ByteSize;
@@ -54,9 +55,24 @@ pub(crate) struct CreateOptions {
     /// Label
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     pub(crate) label: Vec<String>,
-    /// Network: bridge, none or host
+    /// Network: bridge, none, host or container:NAME
     #[arg(long, visible_alias = "net")]
     pub(crate) network: Option<String>,
+    /// Processes that it sees: private, host or container:NAME
+    #[arg(long, value_name = "MODE")]
+    pub(crate) pid: Option<String>,
+    /// Shared memory and queues: private, shareable, none, host or container:NAME
+    #[arg(long, value_name = "MODE")]
+    pub(crate) ipc: Option<String>,
+    /// Host name: private or host
+    #[arg(long, value_name = "MODE")]
+    pub(crate) uts: Option<String>,
+    /// Users and groups: private (its root is nobody on the host) or host
+    #[arg(long, value_name = "MODE")]
+    pub(crate) userns: Option<String>,
+    /// View of the control groups: private or host
+    #[arg(long, value_name = "MODE")]
+    pub(crate) cgroupns: Option<CgroupnsArgument>,
     /// Most memory, such as 512m
     #[arg(short, long)]
     pub(crate) memory: Option<ByteSizeArgument>,
@@ -98,6 +114,21 @@ pub(crate) struct CreateOptions {
     /// Program and arguments in place of the image's
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) command: Vec<String>,
+}
+
+/// A mode of the cgroup namespace on the command line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CgroupnsArgument(HostConfigCgroupnsModeEnum);
+
+impl std::str::FromStr for CgroupnsArgument {
+    type Err = anyhow::Error;
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        match text {
+            "private" => Ok(Self(HostConfigCgroupnsModeEnum::PRIVATE)),
+            "host" => Ok(Self(HostConfigCgroupnsModeEnum::HOST)),
+            _ => anyhow::bail!("{text:?}: use private or host"),
+        }
+    }
 }
 
 /// An amount of memory on the command line.
@@ -178,6 +209,11 @@ impl CreateOptions {
             port_bindings: Some(self.ports()?),
             publish_all_ports: Some(self.publish_all),
             network_mode: self.network.clone(),
+            pid_mode: self.pid.clone(),
+            ipc_mode: self.ipc.clone(),
+            uts_mode: self.uts.clone(),
+            userns_mode: self.userns.clone(),
+            cgroupns_mode: self.cgroupns.map(|mode| mode.0),
             memory: self.memory.map(|memory| memory.0),
             nano_cpus: nano_cpus.transpose()?,
             pids_limit: self.pids_limit,

@@ -3,6 +3,7 @@
 pub(crate) mod handover;
 pub(crate) mod prepare;
 pub(crate) mod server;
+mod subordinate;
 pub(crate) mod supervisor;
 pub(crate) mod worker;
 

@@ -55,6 +55,7 @@ pub(crate) fn account(name: &str) -> anyhow::Result<Account> {
         ));
         return Ok(Account { uid: 0, gid: 0 });
     };
+    super::subordinate::ensure(name);
     // The group of the same name owns the socket, as people expect of `docker` and `orlop`.
     let group = Group::from_name(name)
         .ok()

@@ -51,5 +51,6 @@ fn config(settings: Settings, server_uid: u32, server_gid: u32) -> orlop_worker:
         server_uid,
         server_gid,
         policy_file: settings.file,
+        subordinate_ids: orlop_worker::SubordinateIds::of(settings.user),
     }
 }

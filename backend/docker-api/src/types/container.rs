@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use orlop_model::container::Container;
 use orlop_model::lifecycle::Status;
 use orlop_model::mount::{Mount, MountSource};
+use orlop_model::namespace::NamespaceMode;
 use orlop_model::network::NetworkMode;
 use orlop_model::request::{HostRequest, RestartPolicy};
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ pub(crate) fn summary(container: &Container, image: &str) -> Value {
         "Labels": request.labels,
         "State": container.state.status.as_str(),
         "Status": status_line(container, Timestamp::now()),
-        "HostConfig": {"NetworkMode": network_mode(request.host.network)},
+        "HostConfig": {"NetworkMode": request.host.network.to_string()},
         "NetworkSettings": {"Networks": networks(container)},
         "Mounts": request.host.mounts.iter().map(mount_point).collect::<Vec<_>>(),
     })
@@ -179,11 +180,11 @@ fn keys<T: ToString>(items: impl Iterator<Item = T>) -> Option<BTreeMap<String, 
     (!map.is_empty()).then_some(map)
 }
 
-fn network_mode(mode: NetworkMode) -> &'static str {
+/// A mode as Docker shows it: what is private is shown as nothing.
+fn shown(mode: &NamespaceMode) -> String {
     match mode {
-        NetworkMode::Bridge => "bridge",
-        NetworkMode::None => "none",
-        NetworkMode::Host => "host",
+        NamespaceMode::Private => String::new(),
+        other => other.to_string(),
     }
 }
 
@@ -213,7 +214,7 @@ fn host_config(host: &HostRequest) -> Value {
     let policy = policy.split(':').next().unwrap_or_default();
     json!({
         "Binds": host.mounts.iter().filter_map(bind_text).collect::<Vec<_>>(),
-        "NetworkMode": network_mode(host.network),
+        "NetworkMode": host.network.to_string(),
         "PortBindings": bindings,
         "PublishAllPorts": host.publish_all,
         "RestartPolicy": {"Name": policy, "MaximumRetryCount": retries},
@@ -225,7 +226,11 @@ fn host_config(host: &HostRequest) -> Value {
         "ExtraHosts": some_list(&host.extra_hosts),
         "Dns": host.dns, "DnsSearch": host.dns_search, "DnsOptions": [],
         "GroupAdd": some_list(&host.group_add),
-        "IpcMode": "private", "PidMode": "", "UTSMode": "", "UsernsMode": "", "CgroupnsMode": "private",
+        "IpcMode": host.namespaces.ipc.to_string(),
+        "PidMode": shown(&host.namespaces.pid),
+        "UTSMode": shown(&host.namespaces.uts),
+        "UsernsMode": host.namespaces.user.as_ref().map(ToString::to_string).unwrap_or_default(),
+        "CgroupnsMode": host.namespaces.cgroup.to_string(),
         "ShmSize": host.shm_size.unwrap_or(64 << 20),
         "Sysctls": host.sysctls,
         "Init": host.init,
@@ -277,7 +282,10 @@ fn mount_point(mount: &Mount) -> Value {
 }
 
 fn networks(container: &Container) -> Value {
-    let mode = network_mode(container.request.host.network);
+    let mode = container.request.host.network.to_string();
+    if matches!(container.request.host.network, NetworkMode::Container(_)) {
+        return json!({});
+    }
     let endpoint = container.endpoint.as_ref();
     let mac = endpoint.map_or_else(String::new, |e| {
         e.mac
@@ -286,7 +294,7 @@ fn networks(container: &Container) -> Value {
             .collect::<Vec<_>>()
             .join(":")
     });
-    json!({ mode: {
+    json!({ mode.as_str(): {
         "IPAddress": endpoint.map_or_else(String::new, |e| e.address.to_string()),
         "IPPrefixLen": endpoint.map_or(0, |e| e.prefix),
         "Gateway": endpoint.map_or_else(String::new, |e| e.gateway.to_string()),
@@ -310,7 +318,7 @@ fn network_settings(container: &Container) -> Value {
         list.push(json!({"HostIp": port.host_ip, "HostPort": port.host_port.to_string()}));
     }
     let networks = networks(container);
-    let mut settings = networks[network_mode(container.request.host.network)].clone();
+    let mut settings = networks[container.request.host.network.to_string()].clone();
     if let Some(map) = settings.as_object_mut() {
         map.retain(|key, _| {
             matches!(

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use orlop_model::limits::{Limits, Ulimit};
 use orlop_model::mount::Mount;
 use orlop_model::name::ContainerName;
-use orlop_model::network::{NetworkMode, Port, Protocol, PublishedPort};
+use orlop_model::namespace::{NamespaceMode, NamespaceRequest};
+use orlop_model::network::{NetworkModeError, Port, Protocol, PublishedPort};
 use orlop_model::request::{ContainerRequest, HostRequest, RestartPolicy};
 use orlop_model::spec::Seccomp;
 use serde::Deserialize;
@@ -66,6 +67,12 @@ struct HostBody {
     publish_all_ports: bool,
     restart_policy: Option<RestartBody>,
     network_mode: String,
+    pid_mode: String,
+    ipc_mode: String,
+    #[serde(rename = "UTSMode")]
+    uts_mode: String,
+    cgroupns_mode: String,
+    userns_mode: String,
     auto_remove: bool,
     privileged: bool,
     readonly_rootfs: bool,
@@ -126,8 +133,6 @@ fn asks_for_nothing(key: &str, value: &Value) -> bool {
             number.as_i64() == Some(0) || (key == "MemorySwappiness" && number.as_i64() == Some(-1))
         }
         Value::String(text) => match key {
-            "IpcMode" => matches!(text.as_str(), "" | "private" | "shareable"),
-            "CgroupnsMode" => matches!(text.as_str(), "" | "private"),
             "Isolation" => matches!(text.as_str(), "" | "default"),
             "Runtime" => matches!(text.as_str(), "" | "orlop" | "runc"),
             _ => text.is_empty(),
@@ -205,6 +210,7 @@ impl HostBody {
             }
         }
         let limits = self.limits();
+        let namespaces = self.namespaces()?;
         let mut host = HostRequest {
             ports: published(self.port_bindings.unwrap_or_default())?,
             publish_all: self.publish_all_ports,
@@ -212,7 +218,13 @@ impl HostBody {
                 .restart_policy
                 .map_or(Ok(RestartPolicy::No), RestartBody::into_policy)?,
             limits,
-            network: network(&self.network_mode)?,
+            network: self
+                .network_mode
+                .parse()
+                .map_err(|error: NetworkModeError| {
+                    ApiError::new(hyper::StatusCode::NOT_FOUND, error.to_string())
+                })?,
+            namespaces,
             privileged: self.privileged,
             cap_add: self.cap_add.unwrap_or_default(),
             cap_drop: self.cap_drop.unwrap_or_default(),
@@ -255,6 +267,23 @@ impl HostBody {
             host.mounts.push(Mount::tmpfs(target, &options));
         }
         Ok(host)
+    }
+
+    fn namespaces(&self) -> Result<NamespaceRequest, ApiError> {
+        fn told<T>(key: &str, mode: Result<T, impl std::fmt::Display>) -> Result<T, ApiError> {
+            mode.map_err(|error| ApiError::bad_request(format!("{key}: {error}")))
+        }
+        let own = |key, text: &str| told(key, NamespaceMode::private_or_host(text));
+        Ok(NamespaceRequest {
+            pid: told("PidMode", self.pid_mode.parse())?,
+            ipc: told("IpcMode", self.ipc_mode.parse())?,
+            uts: own("UTSMode", &self.uts_mode)?,
+            cgroup: own("CgroupnsMode", &self.cgroupns_mode)?,
+            user: match self.userns_mode.as_str() {
+                "" => None,
+                text => Some(own("UsernsMode", text)?),
+            },
+        })
     }
 
     fn limits(&self) -> Limits {
@@ -315,20 +344,6 @@ fn published(
         }
     }
     Ok(ports)
-}
-
-fn network(mode: &str) -> Result<NetworkMode, ApiError> {
-    Ok(match mode {
-        "" | "default" | "bridge" => NetworkMode::Bridge,
-        "none" => NetworkMode::None,
-        "host" => NetworkMode::Host,
-        other => {
-            return Err(ApiError::new(
-                hyper::StatusCode::NOT_FOUND,
-                format!("network {other} not found"),
-            ));
-        }
-    })
 }
 
 fn apply_security(host: &mut HostRequest, option: &str) -> Result<(), ApiError> {

@@ -42,7 +42,7 @@ fn what_the_docker_command_sends_is_understood() {
 fn what_cannot_be_done_is_refused_by_name() {
     for (host, name) in [
         (json!({"Devices": [{"PathOnHost": "/dev/kvm"}]}), "Devices"),
-        (json!({"PidMode": "host"}), "PidMode"),
+        (json!({"PidMode": "theirs"}), "PidMode"),
         (json!({"SecurityOpt": ["apparmor=mine"]}), "apparmor=mine"),
         (json!({"NetworkMode": "web"}), "network web not found"),
         (json!({"RestartPolicy": {"Name": "perhaps"}}), "perhaps"),

@@ -9,6 +9,7 @@ use orlop_model::id::{ContainerId, DiffId};
 use orlop_model::lifecycle::Exit;
 use orlop_model::limits::Limits;
 use orlop_model::mount::Mount;
+use orlop_model::namespace::Namespaces;
 use orlop_model::request::LogOptions;
 use orlop_model::spec::{ContainerSpec, Network, Process, Seccomp, Security};
 use orlop_wire::request::{Request, Start};
@@ -43,8 +44,10 @@ impl Engine {
                 ports: Vec::new(),
             },
         };
+        let mut spec = spec(&work.id, layers, run, network, default_capabilities()?);
+        spec.namespaces.user = self.config().user_namespaces;
         let start = Start {
-            spec: spec(&work.id, layers, run, network, default_capabilities()?),
+            spec,
             wait_for_attach: true,
         };
         let options = AttachOptions {
@@ -178,6 +181,7 @@ fn spec(
         },
         mounts: tmpfs.collect(),
         network,
+        namespaces: Namespaces::default(),
         limits: Limits::default(),
         security: Security {
             privileged: false,

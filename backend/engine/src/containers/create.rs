@@ -6,6 +6,7 @@ use orlop_model::image::Image;
 use orlop_model::network::NetworkMode;
 use orlop_model::request::ContainerRequest;
 use orlop_records::RecordsError;
+use orlop_wire::fault::{self, Point};
 
 use super::merge::{Given, Host, merge};
 use super::{CreatedContainer, names};
@@ -42,12 +43,13 @@ impl Engine {
     async fn create_with(
         &self,
         id: &ContainerId,
-        request: ContainerRequest,
+        mut request: ContainerRequest,
         image: &Image,
     ) -> Result<CreatedContainer, EngineError> {
+        let shared = self.share(&mut request).await?;
         let endpoint = match request.host.network {
             NetworkMode::Bridge => Some(self.plan_endpoint(id).await?),
-            NetworkMode::None | NetworkMode::Host => None,
+            NetworkMode::None | NetworkMode::Host | NetworkMode::Container(_) => None,
         };
         let host = Host {
             name: host::hostname(),
@@ -67,6 +69,7 @@ impl Engine {
                 request: request.clone(),
                 image,
                 endpoint: endpoint.clone(),
+                shared: shared.clone(),
                 host: &host,
                 now: jiff::Timestamp::now(),
             };
@@ -80,6 +83,7 @@ impl Engine {
                 }
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
+                    fault::reach(Point::CreateRecorded);
                     self.tell(EventObject::Container, "create", &container, []);
                     return Ok(CreatedContainer {
                         id: container.id,

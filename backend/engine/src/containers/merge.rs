@@ -8,11 +8,13 @@ use orlop_model::image::Image;
 use orlop_model::limits::Limits;
 use orlop_model::mount::{Mount, MountSource};
 use orlop_model::name::ContainerName;
+use orlop_model::namespace::{IpcMode, Share};
 use orlop_model::network::{Endpoint, NetworkMode, Port, PublishedPort};
 use orlop_model::request::{ContainerRequest, RestartPolicy, TermSize};
 use orlop_model::spec::{ContainerSpec, Network, Process, Security};
 
 use super::capabilities;
+use super::namespaces::Shared;
 use crate::EngineError;
 
 const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -29,6 +31,8 @@ pub(super) struct Given<'a> {
     pub(super) image: &'a Image,
     /// The endpoint, where the network is the bridge.
     pub(super) endpoint: Option<Endpoint>,
+    /// Namespaces, decided.
+    pub(super) shared: Shared,
     pub(super) host: &'a Host,
     pub(super) now: jiff::Timestamp,
 }
@@ -53,6 +57,7 @@ pub(super) fn merge(
         mut request,
         image,
         endpoint,
+        shared,
         host,
         now,
     } = given;
@@ -64,10 +69,11 @@ pub(super) fn merge(
             "a container that is removed at its end cannot have a restart policy",
         ));
     }
-    let hostname = match (&request.hostname, request.host.network) {
-        (Some(name), _) => name.clone(),
-        (None, NetworkMode::Host) => host.name.clone(),
-        (None, _) => id.short().to_owned(),
+    let of_host = request.host.network == NetworkMode::Host || shared.namespaces.uts == Share::Host;
+    let hostname = match (&request.hostname, &shared.network) {
+        (Some(name), _) | (None, Some((_, name))) => name.clone(),
+        (None, None) if of_host => host.name.clone(),
+        (None, None) => id.short().to_owned(),
     };
     let env = env(&request, &defaults.env, &hostname)?;
     let cwd = absolute(
@@ -91,7 +97,11 @@ pub(super) fn merge(
     let mounts = mounts(&mut request, &mut volume_name)?;
     let ports = ports(&request);
     let wanted = &request.host;
-    let network = match (wanted.network, endpoint.clone()) {
+    let network = match (&wanted.network, endpoint.clone()) {
+        (NetworkMode::Container(_), _) => match shared.network {
+            Some((donor, _)) => Network::Container(donor),
+            None => return Err(EngineError::internal("the network's owner was not found")),
+        },
         (NetworkMode::None, _) => Network::None,
         (NetworkMode::Host, _) => Network::Host,
         (NetworkMode::Bridge, Some(endpoint)) => Network::Bridge {
@@ -121,6 +131,7 @@ pub(super) fn merge(
         },
         mounts,
         network,
+        namespaces: shared.namespaces,
         limits: wanted.limits.clone(),
         security: Security {
             privileged: wanted.privileged,
@@ -137,7 +148,10 @@ pub(super) fn merge(
             },
             read_only: wanted.read_only,
         },
-        shm_size: wanted.shm_size.unwrap_or(DEFAULT_SHM),
+        shm_size: match wanted.namespaces.ipc {
+            IpcMode::None => 0,
+            _ => wanted.shm_size.unwrap_or(DEFAULT_SHM),
+        },
         init: wanted.init,
         sysctls: wanted.sysctls.clone(),
         extra_hosts: wanted.extra_hosts.clone(),

@@ -37,6 +37,7 @@ fn run(
         request,
         image: &image,
         endpoint: None,
+        shared: Shared::default(),
         host: &Host {
             name: "host".to_owned(),
             cpus: 2,

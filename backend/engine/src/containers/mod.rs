@@ -10,6 +10,7 @@ mod list;
 mod live;
 mod merge;
 mod names;
+mod namespaces;
 mod reconcile;
 mod remove;
 mod resolve;

@@ -32,9 +32,11 @@ impl Engine {
         let mut keep = Vec::new();
         let mut start = Vec::new();
         for record in self.records().containers().await? {
-            if record.state.status == Status::Removing {
-                self.records().delete_container(&record.id).await?;
-                continue;
+            if matches!(record.state.status, Status::Removing | Status::Dead) {
+                match self.finish_removal(&record).await {
+                    Ok(()) => continue,
+                    Err(error) => self.note_failed_removal(&record, &error).await?,
+                }
             }
             keep.push(record.id.clone());
             if self.adopt(&record).await? {
@@ -61,6 +63,30 @@ impl Engine {
             });
         }
         Ok(())
+    }
+
+    /// Goes on with a removal that this engine's predecessor did not live to finish.
+    async fn finish_removal(&self, record: &Container) -> Result<(), EngineError> {
+        let container = record.id.clone();
+        self.worker()
+            .done(Request::RemoveContainer { container })
+            .await?;
+        if record.state.removes_volumes {
+            self.remove_anonymous_volumes(record).await;
+        }
+        self.records().delete_container(&record.id).await?;
+        Ok(())
+    }
+
+    async fn note_failed_removal(
+        &self,
+        record: &Container,
+        error: &EngineError,
+    ) -> Result<(), EngineError> {
+        tracing::warn!(container = %record.id.short(), %error, "a removal could not be finished");
+        let mut owned = self.own_id(&record.id).await?;
+        owned.record.state.status = Status::Dead;
+        Ok(self.records().update_container(&owned.record).await?)
     }
 
     async fn start_network(&self) -> Result<(), EngineError> {

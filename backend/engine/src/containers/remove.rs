@@ -1,9 +1,11 @@
 //! Removing a container: record, storage, anonymous volumes.
 
+use orlop_model::container::Container;
 use orlop_model::event::EventObject;
 use orlop_model::id::ContainerId;
 use orlop_model::lifecycle::Status;
 use orlop_model::mount::MountSource;
+use orlop_wire::fault::{self, Point};
 use orlop_wire::request::Request;
 
 use super::resolve::Owned;
@@ -54,7 +56,9 @@ impl Engine {
             ));
         }
         record.state.status = Status::Removing;
+        record.state.removes_volumes = volumes;
         self.records().update_container(record).await?;
+        fault::reach(Point::RemoveDecided);
         let id = record.id.clone();
         if let Err(error) = self
             .worker()
@@ -67,11 +71,13 @@ impl Engine {
             self.records().update_container(record).await?;
             return Err(error);
         }
-        self.records().delete_container(&id).await?;
-        self.let_go_of_image(&owned.record.image_id);
+        fault::reach(Point::RemoveCleared);
         if volumes {
-            self.remove_anonymous_volumes(&owned).await;
+            self.remove_anonymous_volumes(&owned.record).await;
         }
+        self.records().delete_container(&id).await?;
+        fault::reach(Point::RemoveDeleted);
+        self.let_go_of_image(&owned.record.image_id);
         self.forget_execs(&id);
         self.tell(EventObject::Container, "destroy", &owned.record, []);
         owned.slot.note(|seen| seen.removed = true);
@@ -79,8 +85,9 @@ impl Engine {
         Ok(())
     }
 
-    async fn remove_anonymous_volumes(&self, owned: &Owned) {
-        for mount in &owned.record.request.host.mounts {
+    /// Removes the volumes that nobody else can name.
+    pub(super) async fn remove_anonymous_volumes(&self, record: &Container) {
+        for mount in &record.request.host.mounts {
             let MountSource::Volume {
                 name,
                 anonymous: true,
@@ -89,10 +96,9 @@ impl Engine {
             else {
                 continue;
             };
-            if let Err(error) = self
-                .worker()
-                .done(Request::RemoveVolume { name: name.clone() })
-                .await
+            let request = Request::RemoveVolume { name: name.clone() };
+            if let Err(error) = self.worker().done(request).await
+                && error.kind() != ErrorKind::NotFound
             {
                 tracing::warn!(volume = %name, %error, "an anonymous volume was left behind");
             }

@@ -6,6 +6,7 @@ use orlop_model::event::EventObject;
 use orlop_model::lifecycle::{Exit, Status};
 use orlop_model::request::RestartPolicy;
 use orlop_model::spec::Network;
+use orlop_wire::fault::{self, Point};
 use orlop_wire::request::{Request, Start};
 
 use super::address::choose_ports;
@@ -75,14 +76,17 @@ impl Engine {
             spec,
             wait_for_attach,
         }));
+        fault::reach(Point::StartDecided);
         match self.worker().started(request).await {
             Ok(started) => {
+                fault::reach(Point::StartAnswered);
                 record.state.status = Status::Running;
                 record.state.pid = started.pid;
                 record.state.started_at = Some(Timestamp::now());
                 // First, since it runs whatever the records say; its end waits for this owner.
                 self.watch(record.id.clone());
                 self.records().update_container(record).await?;
+                fault::reach(Point::StartRecorded);
                 self.tell(EventObject::Container, "start", record, []);
                 Ok(())
             }

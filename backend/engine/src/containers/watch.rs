@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use orlop_model::event::EventObject;
 use orlop_model::id::ContainerId;
 use orlop_model::lifecycle::{Exit, Status};
+use orlop_wire::fault::{self, Point};
 use orlop_wire::record::{EXIT_FILE, STATE_FILE, ShimState};
 use orlop_wire::request::Request;
 use orlop_wire::shim::{Attach, FromShim, ToShim};
@@ -59,7 +60,9 @@ impl Engine {
         record.state.pid = 0;
         record.state.exit = Some(exit.clone());
         record.ports.clear();
+        fault::reach(Point::EndNoticed);
         self.records().update_container(record).await?;
+        fault::reach(Point::EndRecorded);
         if exit.oom_killed {
             self.tell(EventObject::Container, "oom", record, []);
         }

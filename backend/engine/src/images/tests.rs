@@ -42,6 +42,7 @@ impl Bench {
             .into_iter()
             .collect();
         let config = EngineConfig {
+            user_namespaces: false,
             data_dir: at("data"),
             records_dir: at("records"),
             run_dir: at("run"),

@@ -11,6 +11,7 @@ use orlop_model::lifecycle::{Exit, Status};
 use orlop_model::request::{ExecRequest, TermSize};
 use orlop_model::signal::Signal;
 use orlop_model::spec::{ContainerSpec, Process};
+use orlop_wire::fault::{self, Point};
 use orlop_wire::request::{Exec, Request, Target, Tree};
 
 use super::{AttachOptions, ExecInfo, Session, SessionEvent, connection};
@@ -155,6 +156,7 @@ impl Engine {
             }
         })?;
         let started = self.send_exec(&info, wait_for_attach, linger).await;
+        fault::reach(Point::ExecAnswered);
         self.inner.execs.with(|execs| {
             if let Some(info) = execs.get_mut(id) {
                 match &started {

@@ -79,12 +79,13 @@ fn collect(folder: &Path, depth: usize, found: &mut Vec<Device>) {
     }
 }
 
-/// Fills the fresh `/dev`: with the harmless devices, the links, and these of the host.
-pub(super) fn make(more: &[Device]) -> Result<(), Failure> {
+/// Fills the fresh `/dev`: with the harmless devices where they can be made, the links, and these
+/// of the host.
+pub(super) fn make(harmless: bool, more: &[Device]) -> Result<(), Failure> {
     let mode = Mode::from_bits_truncate(0o666);
     // mknod(2) takes the umask off.
     let old = nix::sys::stat::umask(Mode::empty());
-    for (name, major, minor) in DEVICES {
+    for (name, major, minor) in DEVICES.into_iter().filter(|_| harmless) {
         let path = format!("/dev/{name}");
         mknod(path.as_str(), SFlag::S_IFCHR, mode, makedev(major, minor))
             .step(format!("making {path}"))?;

@@ -3,12 +3,15 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use nix::sched::CloneFlags;
-use orlop_linux::process;
+use orlop_linux::{process, users};
 use orlop_wire::channel;
 use orlop_wire::reply::{Failure, FailureKind};
 use orlop_wire::request::Exec;
 
-use super::{EnterCgroups, Finish, InstallFilter, Lines, Pipes, finish, open_console, tell};
+use super::{
+    EnterCgroups, Finish, InstallFilter, Lines, Pipes, bind_to_shim, finish, keep_only,
+    open_console, tell,
+};
 use crate::failure::Step as _;
 
 /// Everything that an exec session's process needs.
@@ -20,6 +23,8 @@ pub(crate) struct Join<'a> {
     pub(crate) cgroup: Option<OwnedFd>,
     pub(crate) enter_cgroups: EnterCgroups<'a>,
     pub(crate) filter: InstallFilter<'a>,
+    /// The container has a user namespace of its own.
+    pub(crate) mapped: bool,
     pub(crate) pipes: Option<Pipes>,
     pub(crate) lines: Lines,
 }
@@ -33,9 +38,14 @@ pub(crate) fn join(join: Join<'_>) -> i32 {
         cgroup,
         enter_cgroups,
         filter,
+        mapped,
         pipes,
         lines,
     } = join;
+    let kept = [Some(container.as_fd()), cgroup.as_ref().map(OwnedFd::as_fd)];
+    if keep_only(kept.into_iter().flatten(), pipes.as_ref(), &lines).is_err() {
+        return 125;
+    }
     let request = match lines.request.try_clone() {
         Ok(request) => request,
         Err(_) => return 125,
@@ -44,11 +54,15 @@ pub(crate) fn join(join: Join<'_>) -> i32 {
         Ok(shim) => shim,
         Err(_) => return 125,
     };
-    let kinds = CloneFlags::CLONE_NEWNS
+    let mut kinds = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWIPC
         | CloneFlags::CLONE_NEWUTS;
+    if mapped {
+        // To which the others belong.
+        kinds |= CloneFlags::CLONE_NEWUSER;
+    }
     // The process is born into the cgroups that this one is in.
     let entered = enter_cgroups()
         .step("entering the container's cgroups")
@@ -59,7 +73,7 @@ pub(crate) fn join(join: Join<'_>) -> i32 {
         .and_then(|()| {
             let cgroup = cgroup.as_ref().map(std::os::fd::AsFd::as_fd);
             process::clone(CloneFlags::CLONE_PARENT, cgroup, || {
-                enter(exec, &container, filter, pipes, lines)
+                enter(exec, &container, mapped, filter, pipes, lines)
             })
             .step("starting a process in the container")
         });
@@ -76,6 +90,7 @@ pub(crate) fn join(join: Join<'_>) -> i32 {
 fn enter(
     exec: &Exec,
     container: &OwnedFd,
+    mapped: bool,
     filter: InstallFilter<'_>,
     pipes: Option<Pipes>,
     lines: Lines,
@@ -85,13 +100,17 @@ fn enter(
         Err(_) => return 125,
     };
     let started = (|| {
+        bind_to_shim(&lines)?;
         process::leave_session_keyring();
         // From here on the request knows this process.
         let ((), _) = channel::receive(lines.request.as_fd())
             .map_err(|_| Failure::new(FailureKind::Cancelled, "the start was given up"))?;
         process::join_namespaces(container.as_fd(), CloneFlags::CLONE_NEWCGROUP)
             .step("joining the container's cgroup namespace")?;
-        let console = open_console(exec.process.tty, &lines)?;
+        if mapped {
+            users::become_root().step("becoming root of the container")?;
+        }
+        let console = open_console(exec.process.tty, &lines, false)?;
         finish(Finish {
             process: &exec.process,
             security: &exec.security,

@@ -10,14 +10,16 @@ mod rootfs;
 mod user;
 
 use std::io::Write as _;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use orlop_linux::capability::CapabilitySet;
-use orlop_linux::terminal;
+use orlop_linux::{process, terminal};
+use orlop_model::namespace::Share;
 use orlop_model::request::TermSize;
-use orlop_model::spec::{ContainerSpec, Network, Process, Security};
+use orlop_model::spec::{ContainerSpec, Process, Security};
 use orlop_wire::channel;
 use orlop_wire::reply::{Failure, FailureKind};
 use serde::{Deserialize, Serialize};
@@ -25,7 +27,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use join::{Join, join};
 
 use crate::failure::Step as _;
-use crate::plan::{PreparedMount, sysctl_path};
+use crate::plan::{Owned, PreparedMount, sysctl_path};
 
 /// Installs the system call filter; given by whoever knows it.
 pub(crate) type InstallFilter<'a> = &'a dyn Fn() -> std::io::Result<()>;
@@ -47,7 +49,8 @@ pub(crate) enum FromInit {
 pub(crate) struct Lines {
     /// To the request: [`FromInit`] out, one message `()` in when the network is there.
     pub(crate) request: UnixStream,
-    /// To the shim: the terminal's master out, one message `()` in when a client has attached.
+    /// To the shim: the terminal's master out; one message `()` in when the maps of a user
+    /// namespace are written, one when a client has attached.
     pub(crate) shim: UnixStream,
 }
 
@@ -63,6 +66,8 @@ pub(crate) struct Pipes {
 pub(crate) struct Init<'a> {
     pub(crate) spec: &'a ContainerSpec,
     pub(crate) root: OwnedFd,
+    /// It has a user namespace of its own, whose maps the shim writes.
+    pub(crate) mapped: bool,
     /// Where the root is attached for the moment before it becomes `/`.
     pub(crate) root_point: &'a std::path::Path,
     pub(crate) mounts: Vec<PreparedMount>,
@@ -75,6 +80,11 @@ pub(crate) struct Init<'a> {
 
 /// Runs as the container's first process; returns only when the program could not be started.
 pub(crate) fn run(init: Init<'_>) -> i32 {
+    let prepared = init.mounts.iter().map(|prepared| prepared.mount.as_fd());
+    let kept = prepared.chain([init.root.as_fd()]);
+    if keep_only(kept, init.pipes.as_ref(), &init.lines).is_err() {
+        return 125;
+    }
     let request = match init.lines.request.try_clone() {
         Ok(request) => request,
         Err(_) => return 125,
@@ -83,6 +93,25 @@ pub(crate) fn run(init: Init<'_>) -> i32 {
         Ok(never) => match never {},
         Err(failure) => tell(&request, failure),
     }
+}
+
+/// Closes every descriptor of the shim but these. A copy of the shim's end of a line would keep
+/// this process, and the request, from hearing of the shim's death.
+pub(crate) fn keep_only<'a>(
+    kept: impl Iterator<Item = BorrowedFd<'a>>,
+    pipes: Option<&'a Pipes>,
+    lines: &'a Lines,
+) -> std::io::Result<()> {
+    let pipes = pipes
+        .into_iter()
+        .flat_map(|pipes| [&pipes.input, &pipes.output, &pipes.error])
+        .map(std::os::fd::AsFd::as_fd);
+    let all: Vec<RawFd> = kept
+        .chain(pipes)
+        .chain([lines.request.as_fd(), lines.shim.as_fd()])
+        .map(|fd| fd.as_raw_fd())
+        .collect();
+    process::close_all_but(2, &all)
 }
 
 /// Reports a failure; the exit code that belongs to it.
@@ -101,6 +130,7 @@ fn start(init: Init<'_>) -> Result<std::convert::Infallible, Failure> {
     let Init {
         spec,
         root,
+        mapped,
         root_point,
         mounts,
         filter,
@@ -110,33 +140,44 @@ fn start(init: Init<'_>) -> Result<std::convert::Infallible, Failure> {
         lines,
     } = init;
     let security = &spec.security;
-    orlop_linux::process::leave_session_keyring();
+    bind_to_shim(&lines)?;
+    process::leave_session_keyring();
     enter_cgroups().step("entering the cgroups")?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     // While the host's are there to be seen.
     let all = security.privileged.then(devices::of_host);
-    rootfs::enter(&root, root_point)?;
-    rootfs::mount_system(spec)?;
-    devices::make(&all.unwrap_or_default())?;
+    let point = rootfs::open_point(root_point)?;
+    if mapped {
+        privilege::score(&spec.process);
+        become_root(&lines)?;
+        bind_to_shim(&lines)?;
+    }
+    let system = rootfs::make_system(spec)?;
+    rootfs::enter(&root, &point)?;
+    rootfs::attach_system(system)?;
+    // In a user namespace no device can be made: those of the host are among the mounts.
+    devices::make(!mapped, &all.unwrap_or_default())?;
     rootfs::attach(mounts)?;
     rootfs::mount_memory(&spec.mounts)?;
-    nix::unistd::sethostname(&spec.hostname).step("setting the host name")?;
-    if !spec.domainname.is_empty() {
-        set_domain(&spec.domainname)?;
+    if spec.namespaces.uts == Share::Own {
+        nix::unistd::sethostname(&spec.hostname).step("setting the host name")?;
+        if !spec.domainname.is_empty() {
+            set_domain(&spec.domainname)?;
+        }
     }
-    let host_network = spec.network == Network::Host;
     // From here on the network is there.
     let ((), _) = channel::receive(lines.request.as_fd())
         .map_err(|_| Failure::new(FailureKind::Cancelled, "the start was given up"))?;
-    if !security.privileged {
+    if spec.namespaces.cgroup == Share::Own && !security.privileged {
         unshare(CloneFlags::CLONE_NEWCGROUP).step("making a cgroup namespace")?;
     }
     rootfs::mount_cgroups(security.privileged)?;
+    let owned = Owned::of(spec);
     for (name, value) in &spec.sysctls {
-        let path = sysctl_path(name, host_network)?;
+        let path = sysctl_path(name, &owned)?;
         std::fs::write(&path, value).step(format!("setting sysctl {name} to {value:?}"))?;
     }
-    let console = open_console(spec.process.tty, &lines)?;
+    let console = open_console(spec.process.tty, &lines, true)?;
     if !security.privileged {
         rootfs::mask()?;
     }
@@ -157,22 +198,42 @@ fn start(init: Init<'_>) -> Result<std::convert::Infallible, Failure> {
     })
 }
 
+/// From here on this process ends with the shim; a change of user undoes it (prctl(2),
+/// `PR_SET_PDEATHSIG`).
+pub(crate) fn bind_to_shim(lines: &Lines) -> Result<(), Failure> {
+    process::die_with_parent_signal().step("binding to the shim")?;
+    // It may have ended before that; the shim keeps its end of the line until the program runs.
+    let mut fds = [PollFd::new(lines.shim.as_fd(), PollFlags::empty())];
+    match poll(&mut fds, PollTimeout::ZERO) {
+        Ok(0) => Ok(()),
+        _ => Err(Failure::new(FailureKind::Cancelled, "the shim is gone")),
+    }
+}
+
+/// Waits for the maps of the user namespace, and becomes its root.
+fn become_root(lines: &Lines) -> Result<(), Failure> {
+    let ((), _) = channel::receive(lines.shim.as_fd())
+        .map_err(|_| Failure::new(FailureKind::Cancelled, "the start was given up"))?;
+    orlop_linux::users::become_root().step("becoming root of the container")
+}
+
 fn set_domain(name: &str) -> Result<(), Failure> {
     std::fs::write("/proc/sys/kernel/domainname", name).step("setting the domain name")
 }
 
-/// Opens a terminal of the container, hands its master to the shim, and shows it as
-/// `/dev/console`.
+/// Opens a terminal of the container, hands its master to the shim, and with `as_console` shows
+/// it as `/dev/console`.
 pub(crate) fn open_console(
     tty: Option<TermSize>,
     lines: &Lines,
+    as_console: bool,
 ) -> Result<Option<OwnedFd>, Failure> {
     let Some(size) = tty else { return Ok(None) };
     let (master, slave, number) = terminal::open_terminal().step("opening a terminal")?;
     terminal::set_size(master.as_fd(), size.rows, size.cols).step("sizing the terminal")?;
     channel::send(lines.shim.as_fd(), &(), &[master.as_fd()])
         .map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?;
-    if std::process::id() == 1 {
+    if as_console {
         devices::show_console(number)?;
     }
     Ok(Some(slave))
@@ -192,7 +253,7 @@ pub(crate) struct Finish<'a> {
 
 pub(crate) fn finish(finish: Finish<'_>) -> Result<std::convert::Infallible, Failure> {
     let Finish {
-        process,
+        process: wanted,
         security,
         filter,
         console,
@@ -201,9 +262,9 @@ pub(crate) fn finish(finish: Finish<'_>) -> Result<std::convert::Infallible, Fai
         wait_for_attach,
         ..
     } = finish;
-    let account = user::resolve(&process.user, &process.groups)?;
-    program::enter_workdir(&process.cwd)?;
-    privilege::limit(process)?;
+    let account = user::resolve(&wanted.user, &wanted.groups)?;
+    program::enter_workdir(&wanted.cwd)?;
+    privilege::limit(wanted)?;
     match (&console, &pipes) {
         (Some(slave), _) => {
             nix::unistd::fchown(slave, Some(account.uid.into()), None)
@@ -227,18 +288,19 @@ pub(crate) fn finish(finish: Finish<'_>) -> Result<std::convert::Infallible, Fai
         (None, None) => {}
     }
     drop((console, pipes));
-    orlop_linux::process::close_on_exec_above(2).step("closing descriptors")?;
+    process::close_on_exec_above(2).step("closing descriptors")?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
-    orlop_linux::process::reset_signals().step("resetting signals")?;
-    let env = crate::plan::with_home(process.env.clone(), &account.home);
+    process::reset_signals().step("resetting signals")?;
+    let env = crate::plan::with_home(wanted.env.clone(), &account.home);
     let capabilities = privilege::capabilities(&security.capabilities, account.uid)?;
     privilege::drop(security, &account, capabilities, filter)?;
+    bind_to_shim(&lines)?;
     if finish.reap {
         // Only now: the init that stays has no more rights than its program, and dies with the
         // shim as any first process does.
         reaper::stand_in()?;
     }
-    let program = program::find(&process.args, &env)?;
+    let program = program::find(&wanted.args, &env)?;
     if wait_for_attach {
         ready(&lines)?;
     }

@@ -16,9 +16,14 @@ pub(super) fn limit(wanted: &Process) -> Result<(), Failure> {
         process::set_limit(&limit.name, limit.soft, limit.hard)
             .step(format!("setting ulimit {}", limit.name))?;
     }
-    // Lowering it needs a capability that a host may not have: best effort.
-    let _ = std::fs::write("/proc/self/oom_score_adj", wanted.oom_score_adj.to_string());
+    score(wanted);
     Ok(())
+}
+
+/// The out-of-memory score. Lowering it needs a capability that a host may not have, and one's own
+/// file a user that is not of another user namespace: best effort.
+pub(super) fn score(wanted: &Process) {
+    let _ = std::fs::write("/proc/self/oom_score_adj", wanted.oom_score_adj.to_string());
 }
 
 /// The set by name, as far as this host can give it.
@@ -62,8 +67,6 @@ pub(super) fn drop(
     let uid = Uid::from_raw(account.uid);
     setresuid(uid, uid, uid).step(format!("becoming user {}", account.uid))?;
     capability::apply(granted.permitted, granted.permitted).step("setting capabilities")?;
-    // Cleared by the change of user.
-    process::die_with_parent_signal().step("binding to the shim")?;
     if security.no_new_privileges {
         nix::sys::prctl::set_no_new_privs().step("forbidding new privileges")?;
         filter().step("installing the system call filter")?;

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use orlop_linux::mount::{self, Attributes, FsOption, Spread};
 use orlop_model::mount::{Mount, MountSource, Propagation};
+use orlop_model::namespace::Share;
 use orlop_model::spec::ContainerSpec;
 use orlop_wire::reply::Failure;
 
@@ -22,21 +23,32 @@ const NODEV: Attributes = Attributes::MOUNT_ATTR_NODEV;
 const NOEXEC: Attributes = Attributes::MOUNT_ATTR_NOEXEC;
 const RDONLY: Attributes = Attributes::MOUNT_ATTR_RDONLY;
 
-/// Makes the prepared root this namespace's root.
-pub(super) fn enter(root: &OwnedFd, point: &Path) -> Result<(), Failure> {
+/// Makes all mounts private, and opens the place where the root is attached for a moment.
+pub(super) fn open_point(point: &Path) -> Result<OwnedFd, Failure> {
     mount::make_all_private().step("making mounts private")?;
-    let target = nix::fcntl::open(
+    nix::fcntl::open(
         point,
         nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY | nix::fcntl::OFlag::O_CLOEXEC,
         nix::sys::stat::Mode::empty(),
     )
-    .step(format!("opening {}", point.display()))?;
-    mount::attach(root, &target).step("attaching the root file system")?;
+    .step(format!("opening {}", point.display()))
+}
+
+/// Makes the prepared root this namespace's root.
+pub(super) fn enter(root: &OwnedFd, point: &OwnedFd) -> Result<(), Failure> {
+    mount::attach(root, point).step("attaching the root file system")?;
     mount::enter_root(root.as_fd()).step("entering the root file system")
 }
 
-/// `/proc`, `/sys`, `/dev` and what lies in it.
-pub(super) fn mount_system(spec: &ContainerSpec) -> Result<(), Failure> {
+/// A mount of the kernel's that has no place yet.
+pub(super) struct Made {
+    mount: OwnedFd,
+    target: &'static str,
+}
+
+/// Makes `/proc`, `/sys`, `/dev` and what lies in it. In a user namespace that works only while
+/// the host's own are there to be seen (mount_namespaces(7)).
+pub(super) fn make_system(spec: &ContainerSpec) -> Result<Vec<Made>, Failure> {
     let value = |name, text| FsOption::Value(name, Path::new(text));
     let shm = spec.shm_size.to_string();
     let sys = if spec.security.privileged {
@@ -45,38 +57,50 @@ pub(super) fn mount_system(spec: &ContainerSpec) -> Result<(), Failure> {
         RDONLY
     };
     let all = NOSUID | NODEV | NOEXEC;
+    let dev = [value("mode", "755"), value("size", "64m")];
+    let pts = [
+        value("gid", "5"),
+        value("mode", "620"),
+        value("ptmxmode", "666"),
+        FsOption::Flag("newinstance"),
+    ];
+    let memory = [value("mode", "1777"), value("size", &shm)];
+    let mut wanted: Vec<(&str, &'static str, &[FsOption<'_>], Attributes)> = vec![
+        ("proc", "/proc", &[], all),
+        ("sysfs", "/sys", &[], all | sys),
+        ("tmpfs", "/dev", &dev, NOSUID),
+        ("devpts", "/dev/pts", &pts, NOSUID | NOEXEC),
+    ];
+    let own_ipc = spec.namespaces.ipc == Share::Own;
+    // What is shared comes with the prepared mounts.
+    if own_ipc && spec.shm_size > 0 {
+        wanted.push(("tmpfs", "/dev/shm", &memory, all));
+    }
+    // The queues of somebody else's namespace belong to somebody else's users.
+    if own_ipc || !spec.namespaces.user {
+        wanted.push(("mqueue", "/dev/mqueue", &[], all));
+    }
+    let made = wanted
+        .into_iter()
+        .map(|(kind, target, options, attributes)| {
+            let mount = make(kind, target, options, attributes)?;
+            Ok(Made { mount, target })
+        });
+    made.collect()
+}
+
+/// Gives what [`make_system`] has made its places.
+pub(super) fn attach_system(system: Vec<Made>) -> Result<(), Failure> {
     for top in ["/proc", "/sys", "/dev"] {
         // A link there would put what is masked by name below in another place (CVE-2019-19921).
         if fs::symlink_metadata(top).is_ok_and(|found| found.is_symlink()) {
             return Err(invalid(format!("{top} of the image is a symbolic link")));
         }
     }
-    make("proc", "/proc", &[], all)?;
-    make("sysfs", "/sys", &[], all | sys)?;
-    make(
-        "tmpfs",
-        "/dev",
-        &[value("mode", "755"), value("size", "64m")],
-        NOSUID,
-    )?;
-    make(
-        "devpts",
-        "/dev/pts",
-        &[
-            value("gid", "5"),
-            value("mode", "620"),
-            value("ptmxmode", "666"),
-            FsOption::Flag("newinstance"),
-        ],
-        NOSUID | NOEXEC,
-    )?;
-    make(
-        "tmpfs",
-        "/dev/shm",
-        &[value("mode", "1777"), value("size", &shm)],
-        all,
-    )?;
-    make("mqueue", "/dev/mqueue", &[], all)
+    for made in system {
+        put(&made.mount, made.target)?;
+    }
+    Ok(())
 }
 
 fn make(
@@ -84,16 +108,20 @@ fn make(
     target: &str,
     options: &[FsOption<'_>],
     attributes: Attributes,
-) -> Result<(), Failure> {
-    let what = || format!("mounting {kind} at {target}");
+) -> Result<OwnedFd, Failure> {
     let source = if kind == "tmpfs" && target == "/dev/shm" {
         "shm"
     } else {
         kind
     };
-    let made = mount::make(kind, Some(source), options, attributes).step(what())?;
+    mount::make(kind, Some(source), options, attributes)
+        .step(format!("mounting {kind} at {target}"))
+}
+
+fn put(made: &OwnedFd, target: &str) -> Result<(), Failure> {
+    let what = || format!("mounting at {target}");
     let over = place(Path::new(target), Missing::Directory).step(what())?;
-    mount::attach(&made, over).step(what())
+    mount::attach(made, over).step(what())
 }
 
 /// Gives what was opened on the host's side its place: volumes, binds, `/etc/hosts` and its like.
@@ -186,7 +214,10 @@ pub(super) fn mount_memory(mounts: &[Mount]) -> Result<(), Failure> {
             .iter()
             .map(|(n, v)| FsOption::Value(n, Path::new(v)))
             .collect();
-        make("tmpfs", &wanted.target, &list, attributes)?;
+        put(
+            &make("tmpfs", &wanted.target, &list, attributes)?,
+            &wanted.target,
+        )?;
     }
     Ok(())
 }
@@ -212,12 +243,13 @@ pub(super) fn mount_cgroups(privileged: bool) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    make(
+    let folder = make(
         "tmpfs",
         top,
         &[FsOption::Value("mode", Path::new("755"))],
         NOSUID | NODEV | NOEXEC,
     )?;
+    put(&folder, top)?;
     for controller in controllers {
         let name = controller.strip_prefix("name=").unwrap_or(controller);
         let options: Vec<FsOption<'_>> = if controller.starts_with("name=") {

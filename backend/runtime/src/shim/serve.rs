@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use orlop_linux::{process, terminal};
 use orlop_model::lifecycle::Exit;
+use orlop_wire::fault::{self, Point};
 use orlop_wire::frame::Stream;
 use orlop_wire::record::EXIT_FILE;
 use orlop_wire::shim::ToShim;
@@ -336,10 +337,12 @@ impl Shim {
         if !finished && (held || at.elapsed() < LAST_OUTPUT) {
             return;
         }
+        fault::reach(Point::ShimEnded);
         if let Some(exit) = &state.exit {
             // Without room for the record, those who listen still hear it.
             let _ = write_record(&self.task.folder, EXIT_FILE, exit);
         }
+        fault::reach(Point::ShimExitRecorded);
         state.recorded = true;
         let told = state.exit.clone();
         state

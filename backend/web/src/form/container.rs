@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use orlop_model::limits::Limits;
 use orlop_model::mount::Mount;
+use orlop_model::namespace::{NamespaceMode, NamespaceRequest};
 use orlop_model::network::{NetworkMode, PublishedPort};
 use orlop_model::quantity::ByteSize;
 use orlop_model::request::{ContainerRequest, HostRequest, RestartPolicy};
@@ -26,6 +27,11 @@ pub(crate) struct ContainerForm {
     pub(crate) ports: String,
     pub(crate) publish_all: String,
     pub(crate) network: String,
+    pub(crate) pid: String,
+    pub(crate) ipc: String,
+    pub(crate) uts: String,
+    pub(crate) userns: String,
+    pub(crate) cgroupns: String,
     pub(crate) volumes: String,
     pub(crate) tmpfs: String,
     pub(crate) memory: String,
@@ -53,7 +59,7 @@ pub(crate) struct ContainerForm {
 
 impl ContainerForm {
     /// Fields beside which the engine's own objections can stand.
-    pub(crate) const FIELDS: [&'static str; 20] = [
+    pub(crate) const FIELDS: [&'static str; 25] = [
         "image",
         "name",
         "command",
@@ -74,6 +80,11 @@ impl ContainerForm {
         "stop_signal",
         "stop_timeout",
         "shm_size",
+        "pid",
+        "ipc",
+        "uts",
+        "userns",
+        "cgroupns",
     ];
 
     /// Whether the container shall be started at once.
@@ -135,6 +146,7 @@ impl ContainerForm {
             restart,
             limits: self.limits(errors),
             network: errors.take("network", network(&self.network)),
+            namespaces: self.namespaces(errors),
             privileged: is_on(&self.privileged),
             cap_add: capabilities(&self.cap_add),
             cap_drop: capabilities(&self.cap_drop),
@@ -144,6 +156,20 @@ impl ContainerForm {
             auto_remove,
             init: is_on(&self.init),
             ..HostRequest::default()
+        }
+    }
+
+    fn namespaces(&self, errors: &mut Errors) -> NamespaceRequest {
+        let own = |text: &str| NamespaceMode::private_or_host(text.trim());
+        NamespaceRequest {
+            pid: errors.take("pid", self.pid.trim().parse()),
+            ipc: errors.take("ipc", self.ipc.trim().parse()),
+            uts: errors.take("uts", own(&self.uts)),
+            cgroup: errors.take("cgroupns", own(&self.cgroupns)),
+            user: match self.userns.trim() {
+                "" => None,
+                text => Some(errors.take("userns", own(text))),
+            },
         }
     }
 
@@ -245,12 +271,10 @@ fn ports(value: &str) -> Result<Vec<PublishedPort>, String> {
 }
 
 fn network(value: &str) -> Result<NetworkMode, String> {
-    match value.trim() {
-        "" | "bridge" => Ok(NetworkMode::Bridge),
-        "none" => Ok(NetworkMode::None),
-        "host" => Ok(NetworkMode::Host),
-        other => Err(format!("there is no network {other:?}")),
-    }
+    value
+        .trim()
+        .parse()
+        .map_err(|error: orlop_model::network::NetworkModeError| error.to_string())
 }
 
 fn cpus(value: &str) -> Result<Option<u64>, String> {

@@ -21,11 +21,14 @@ use orlop_model::spec::{ContainerSpec, Network, Seccomp, Security};
 use orlop_network::{Kernel, publish};
 use orlop_runtime::{Launch, PreparedMount, start_container};
 use orlop_storage::{merged, upper};
+use orlop_wire::fault::{self, Point};
 use orlop_wire::reply::{Failure, FailureKind, Reply, Started};
 use orlop_wire::request::Start;
 
 use super::failures::file_failure;
+use super::shared::{MEMORY, Shared};
 use super::stage::Stage;
+use super::users::Users;
 use super::{networks, release, volumes};
 use crate::context::{Context, internal};
 use crate::policy::Policy;
@@ -72,7 +75,16 @@ fn begin(
     spec: &ContainerSpec,
     wait_for_attach: bool,
 ) -> Result<Reply, Failure> {
+    let shared = Shared::open(context, spec)?;
+    if shared.is_by_others {
+        policy.judge_shared(&spec.security)?;
+    }
+    let users = match spec.namespaces.user {
+        true => Some(Users::of_host(context)?),
+        false => None,
+    };
     let folders = Folders::make(context, spec)?;
+    fault::reach(Point::StartFolders);
     let cgroup = context.cgroup(&spec.id);
     let fail = |error: cgroup::CgroupError| internal(error.to_string());
     cgroup.create().map_err(fail)?;
@@ -82,18 +94,19 @@ fn begin(
             .allow_devices(&cgroup::devices::DEFAULT)
             .map_err(fail)?;
     }
+    fault::reach(Point::StartCgroup);
     let ports = match &spec.network {
         Network::Bridge { ports, .. } => ports.as_slice(),
-        Network::None | Network::Host => &[],
+        Network::None | Network::Host | Network::Container(_) => &[],
     };
     let reserved = publish::reserve(ports)
         .map_err(|error| Failure::new(FailureKind::Conflict, error.to_string()))?;
     let install = filter(&spec.security)?;
     let launch = Launch {
         spec,
-        root: root(stage, spec, &folders)?,
+        root: root(stage, spec, &folders, users.as_ref())?,
         root_point: &folders.root_point,
-        mounts: mounts(stage, policy, spec, &folders)?,
+        mounts: mounts(stage, policy, spec, &folders, users.as_ref(), shared.memory)?,
         filter: &install,
         enter_cgroups: &|| cgroup.enter_v1().map_err(io::Error::other),
         wait_for_attach,
@@ -103,10 +116,17 @@ fn begin(
         held: reserved.sockets,
         oom_counter: cgroup.oom_counter(),
         cgroup: cgroup.v2_directory().map_err(fail)?,
+        donors: shared.donors,
+        users: users.map(|users| users.map),
+        of_host: shared.of_host,
     };
+    fault::reach(Point::StartPrepared);
     let born = start_container(launch)?;
+    fault::reach(Point::StartBorn);
     connect(context, spec, born.pid)?;
+    fault::reach(Point::StartConnected);
     let pid = born.release()?;
+    fault::reach(Point::StartReleased);
     Ok(Reply::Started(Started { pid, warnings }))
 }
 
@@ -146,8 +166,16 @@ fn make_private(path: &Path) -> Result<(), Failure> {
 }
 
 /// The root file system: layers below, the container's own changes on top, attached nowhere.
-fn root(stage: Stage<'_>, spec: &ContainerSpec, folders: &Folders) -> Result<OwnedFd, Failure> {
+fn root(
+    stage: Stage<'_>,
+    spec: &ContainerSpec,
+    folders: &Folders,
+    users: Option<&Users>,
+) -> Result<OwnedFd, Failure> {
     let layers = stage.layers(&spec.layers)?;
+    if let Some(users) = users {
+        return users.root(stage.layout, &layers, &folders.own);
+    }
     let (upper, work) = (folders.own.join("upper"), folders.own.join("work"));
     merged::container_root(&layers, &upper, &work).map_err(|error| file_failure(&error))
 }
@@ -158,37 +186,90 @@ fn mounts(
     policy: &Policy,
     spec: &ContainerSpec,
     folders: &Folders,
+    users: Option<&Users>,
+    memory: Option<OwnedFd>,
 ) -> Result<Vec<PreparedMount>, Failure> {
-    let mut prepared = Vec::new();
+    let mut prepared = system(users, memory)?;
+    let show = |mount: &PreparedMount| {
+        if let Some(users) = users {
+            users.show(&mount.mount);
+        }
+    };
     for wanted in &spec.mounts {
-        let (source, propagation) = match &wanted.source {
+        let (source, propagation, ours) = match &wanted.source {
             MountSource::Tmpfs { .. } => continue,
             MountSource::Volume { name, copy_up, .. } => {
                 let path = volumes::prepare(stage, name, &spec.layers, &wanted.target, *copy_up)?;
-                (own_source(&path)?, Propagation::default())
+                (own_source(&path)?, Propagation::default(), true)
             }
             MountSource::Bind {
                 path,
                 create,
                 propagation,
-            } => (bind_source(policy, Path::new(path), *create)?, *propagation),
+            } => {
+                let source = bind_source(policy, Path::new(path), *create)?;
+                (source, *propagation, false)
+            }
         };
-        prepared.push(prepare(
-            &source,
-            &wanted.target,
-            wanted.read_only,
-            propagation,
-        )?);
+        let mount = prepare(&source, &wanted.target, wanted.read_only, propagation)?;
+        if ours {
+            show(&mount);
+        }
+        prepared.push(mount);
     }
-    for (name, text) in networks::files(spec) {
+    for (name, path) in network_files(stage, spec, folders)? {
+        let mount = prepare(
+            &own_source(&path)?,
+            &format!("/etc/{name}"),
+            false,
+            Propagation::default(),
+        )?;
+        show(&mount);
+        prepared.push(mount);
+    }
+    Ok(prepared)
+}
+
+/// What is mounted in `/dev`: shared memory, and devices where none can be made.
+fn system(users: Option<&Users>, memory: Option<OwnedFd>) -> Result<Vec<PreparedMount>, Failure> {
+    let mut prepared = Vec::new();
+    if users.is_some() {
+        for name in ["null", "zero", "full", "random", "urandom", "tty"] {
+            let path = format!("/dev/{name}");
+            let source = own_source(Path::new(&path))?;
+            prepared.push(prepare(&source, &path, false, Propagation::default())?);
+        }
+    }
+    prepared.extend(memory.map(|mount| PreparedMount {
+        mount,
+        target: MEMORY.to_owned(),
+        directory: true,
+        read_only: false,
+        propagation: Propagation::default(),
+    }));
+    Ok(prepared)
+}
+
+/// The files that tell of host name and network: the container's own, or those of the container
+/// whose network it shares.
+fn network_files(
+    stage: Stage<'_>,
+    spec: &ContainerSpec,
+    folders: &Folders,
+) -> Result<Vec<(&'static str, PathBuf)>, Failure> {
+    let files = networks::files(spec);
+    if let Network::Container(donor) = &spec.network {
+        let theirs = stage.layout.container(donor);
+        return Ok(files.map(|(name, _)| (name, theirs.join(name))).to_vec());
+    }
+    let mut written = Vec::new();
+    for (name, text) in files {
         let path = folders.own.join(name);
         fs::write(&path, text)
             .map_err(|error| internal(format!("writing {}: {error}", path.display())))?;
-        let target = format!("/etc/{name}");
-        let source = own_source(&path)?;
-        prepared.push(prepare(&source, &target, false, Propagation::default())?);
+        written.push((name, path));
     }
-    Ok(prepared)
+    Ok(written)
 }
 
 /// Opens a source of our own.
@@ -277,7 +358,7 @@ pub(super) fn filter(security: &Security) -> Result<impl Fn() -> io::Result<()> 
 
 /// Gives the container its network.
 fn connect(context: &Context, spec: &ContainerSpec, pid: u32) -> Result<(), Failure> {
-    if spec.network == Network::Host {
+    if matches!(spec.network, Network::Host | Network::Container(_)) {
         return Ok(());
     }
     let path = format!("/proc/{pid}/ns/net");

@@ -90,7 +90,7 @@ pub(crate) fn unpublish(
 pub(crate) fn files(spec: &ContainerSpec) -> [(&'static str, String); 3] {
     let (address, gateway) = match &spec.network {
         Network::Bridge { endpoint, .. } => (Some(endpoint.address), Some(endpoint.gateway)),
-        Network::None | Network::Host => (None, None),
+        Network::None | Network::Host | Network::Container(_) => (None, None),
     };
     let hosts = hosts::hosts(
         &spec.hostname,

@@ -9,6 +9,7 @@ use std::path::Path;
 use orlop_linux::process;
 use orlop_model::id::{ContainerId, ExecId};
 use orlop_network::Kernel;
+use orlop_wire::fault::{self, Point};
 use orlop_wire::record::{EXIT_FILE, STATE_FILE, ShimState};
 use orlop_wire::reply::{Failure, Reply};
 
@@ -36,6 +37,7 @@ pub(crate) fn quietly(context: &Context, id: &ContainerId) {
 }
 
 fn everything(context: &Context, id: &ContainerId) -> Vec<String> {
+    fault::reach(Point::ReleaseBegun);
     let mut errors = Vec::new();
     let folder = context.run_folder(id);
     if let Some(state) = read_state(&folder) {
@@ -58,6 +60,7 @@ fn everything(context: &Context, id: &ContainerId) -> Vec<String> {
         }
         Err(error) => errors.push(error.to_string()),
     }
+    fault::reach(Point::ReleaseDisconnected);
     errors.extend(cgroup.remove().err().map(|error| error.to_string()));
     errors.extend(remove_folder(&folder));
     errors
@@ -120,6 +123,7 @@ pub(crate) fn remove(
     trash
         .put(&context.layout.container(id))
         .map_err(|error| internal(error.to_string()))?;
+    fault::reach(Point::RemoveTrashed);
     stage.say(&Reply::Done)?;
     sweep::empty_trash(stage);
     Ok(Reply::Done)

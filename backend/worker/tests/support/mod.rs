@@ -23,10 +23,12 @@ use orlop_wire::channel;
 use orlop_wire::record::{EXIT_FILE, STATE_FILE, ShimState};
 use orlop_wire::reply::{Failure, Reply, Started};
 use orlop_wire::request::Request;
-use orlop_worker::WorkerConfig;
+use orlop_worker::{SubordinateIds, WorkerConfig};
 
 /// The image: a shell and what belongs to it, without any library.
 const BUSYBOX: &str = "/bin/busybox";
+/// The host's id of root in a user namespace.
+pub(crate) const FIRST_SUBORDINATE: u32 = 1_000_000;
 /// How long anything may take before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -57,6 +59,10 @@ impl Host {
         fs::create_dir_all(path("r/containers")).expect("run folder");
         fs::create_dir_all(path("r/execs")).expect("run folder");
         fs::write(path("policy.toml"), policy).expect("policy");
+        for file in ["subuid", "subgid"] {
+            let span = format!("somebody:{FIRST_SUBORDINATE}:65536\n");
+            fs::write(path(file), span).expect("subordinate ids");
+        }
         let name = dir
             .path()
             .file_name()
@@ -69,6 +75,11 @@ impl Host {
             server_uid: 0,
             server_gid: 0,
             policy_file: path("policy.toml"),
+            subordinate_ids: SubordinateIds {
+                user: "somebody".to_owned(),
+                users_file: path("subuid"),
+                groups_file: path("subgid"),
+            },
         };
         let layer = make_layer(&config.data_dir);
         let listener = UnixListener::bind(path("r/worker.sock")).expect("socket");

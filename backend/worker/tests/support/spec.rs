@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use orlop_linux::capability::CapabilitySet;
 use orlop_model::id::{ContainerId, ExecId};
 use orlop_model::limits::Limits;
+use orlop_model::namespace::Namespaces;
 use orlop_model::request::{LogOptions, TermSize};
 use orlop_model::spec::{ContainerSpec, Network, Process, Seccomp, Security};
 use orlop_wire::request::{Exec, Request, Start};
@@ -26,6 +27,7 @@ pub(crate) fn program(host: &Host, args: &[&str]) -> ContainerSpec {
         process: process(args),
         mounts: Vec::new(),
         network: Network::None,
+        namespaces: Namespaces::default(),
         limits: Limits::default(),
         security: security(),
         shm_size: 64 << 20,

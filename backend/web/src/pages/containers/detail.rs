@@ -104,7 +104,7 @@ struct Setup {
     env: Vec<(String, String)>,
     labels: Vec<(String, String)>,
     mounts: Vec<MountRow>,
-    network: &'static str,
+    network: String,
     restart: String,
     limits: Vec<(&'static str, String)>,
     created: Moment,
@@ -172,10 +172,9 @@ impl From<&Container> for Setup {
             env: container.env.iter().map(pair).collect(),
             labels: labels.map(|(k, v)| (k.clone(), v.clone())).collect(),
             mounts: request.host.mounts.iter().map(MountRow::from).collect(),
-            network: match request.host.network {
-                orlop_model::network::NetworkMode::Bridge => "bridge",
-                orlop_model::network::NetworkMode::None => "none",
-                orlop_model::network::NetworkMode::Host => "the host's own",
+            network: match &request.host.network {
+                orlop_model::network::NetworkMode::Host => "the host's own".to_owned(),
+                other => other.to_string(),
             },
             restart: restart_words(request.host.restart),
             limits: limits(container),
