@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::Devices;
 use crate::id::{ContainerId, DiffId};
 use crate::limits::{Limits, Ulimit};
 use crate::mount::Mount;
@@ -32,6 +33,9 @@ pub struct ContainerSpec {
     pub network: Network,
     /// Resource limits.
     pub limits: Limits,
+    /// Devices of the host.
+    #[serde(default)]
+    pub devices: Devices,
     /// Confinement.
     pub security: Security,
     /// Bytes of `/dev/shm`.

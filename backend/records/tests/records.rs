@@ -70,6 +70,7 @@ fn container(number: u32, name: &str) -> (Container, ContainerSpec) {
         mounts: Vec::new(),
         network: Network::None,
         limits: Limits::default(),
+        devices: Default::default(),
         security: Security::default(),
         shm_size: 64 << 20,
         init: false,

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Step as _;
 use crate::init::{self, FromInit, Init, Lines, Pipes};
-use crate::plan::PreparedMount;
+use crate::plan::{DeviceNode, PreparedMount};
 use crate::shim::{LogFiles, Shim, Stdio, Task, Watched, listen, write_record};
 
 /// Nearly the last that the kernel kills for want of memory.
@@ -38,6 +38,8 @@ pub struct Launch<'a> {
     pub root_point: &'a Path,
     /// What is mounted besides.
     pub mounts: Vec<PreparedMount>,
+    /// Devices of the host that it gets nodes for.
+    pub devices: Vec<DeviceNode>,
     /// Installs the system call filter.
     pub filter: &'a dyn Fn() -> io::Result<()>,
     /// Moves the calling process into the cgroups of version 1.
@@ -82,7 +84,7 @@ pub struct Born {
     /// Its number on the host.
     pub pid: u32,
     shim: UnixStream,
-    init: UnixStream,
+    pub(crate) init: UnixStream,
 }
 
 /// What the shim says to the request.
@@ -284,6 +286,7 @@ fn shim_of_container(
         root,
         root_point,
         mounts,
+        devices,
         filter,
         enter_cgroups,
         wait_for_attach,
@@ -311,6 +314,7 @@ fn shim_of_container(
             root,
             root_point,
             mounts,
+            devices,
             filter,
             enter_cgroups,
             wait_for_attach,

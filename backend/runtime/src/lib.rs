@@ -5,6 +5,7 @@
 //! one thread, forked from the worker.
 #![forbid(unsafe_code)]
 
+mod born;
 mod failure;
 mod init;
 mod launch;
@@ -12,4 +13,4 @@ mod plan;
 mod shim;
 
 pub use launch::{Born, ExecLaunch, Launch, start_container, start_exec};
-pub use plan::PreparedMount;
+pub use plan::{DeviceNode, PreparedMount};

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orlop_model::limits::{Limits, Ulimit};
+use orlop_model::limits::Ulimit;
 use orlop_model::mount::Mount;
 use orlop_model::name::ContainerName;
 use orlop_model::network::{NetworkMode, Port, Protocol, PublishedPort};
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::ApiError;
+use crate::types::limits::LimitsBody;
 use crate::types::mounts;
 
 /// A command: a list, or one word for what older clients send.
@@ -81,16 +82,8 @@ struct HostBody {
     shm_size: Option<u64>,
     init: Option<bool>,
     oom_score_adj: Option<i32>,
-    memory: i64,
-    memory_swap: i64,
-    memory_reservation: i64,
-    nano_cpus: i64,
-    cpu_quota: i64,
-    cpu_period: i64,
-    cpu_shares: i64,
-    cpuset_cpus: String,
-    cpuset_mems: String,
-    pids_limit: Option<i64>,
+    #[serde(flatten)]
+    limits: LimitsBody,
     /// Everything else, to be refused when it asks for something.
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
@@ -105,7 +98,7 @@ struct BindingBody {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct RestartBody {
+pub(crate) struct RestartBody {
     name: String,
     maximum_retry_count: u32,
 }
@@ -122,9 +115,7 @@ struct UlimitBody {
 fn asks_for_nothing(key: &str, value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
-        Value::Number(number) => {
-            number.as_i64() == Some(0) || (key == "MemorySwappiness" && number.as_i64() == Some(-1))
-        }
+        Value::Number(number) => number.as_i64() == Some(0),
         Value::String(text) => match key {
             "IpcMode" => matches!(text.as_str(), "" | "private" | "shareable"),
             "CgroupnsMode" => matches!(text.as_str(), "" | "private"),
@@ -146,10 +137,6 @@ fn is_default_log(map: &serde_json::Map<String, Value>) -> bool {
     let kind = map.get("Type").and_then(Value::as_str).unwrap_or_default();
     let options = map.get("Config").and_then(Value::as_object);
     matches!(kind, "" | "json-file" | "local") && options.is_none_or(serde_json::Map::is_empty)
-}
-
-fn positive(value: i64) -> Option<u64> {
-    u64::try_from(value).ok().filter(|v| *v > 0)
 }
 
 impl CreateBody {
@@ -204,7 +191,7 @@ impl HostBody {
                 )));
             }
         }
-        let limits = self.limits();
+        let (limits, devices) = (self.limits.limits()?, self.limits.devices()?);
         let mut host = HostRequest {
             ports: published(self.port_bindings.unwrap_or_default())?,
             publish_all: self.publish_all_ports,
@@ -212,6 +199,7 @@ impl HostBody {
                 .restart_policy
                 .map_or(Ok(RestartPolicy::No), RestartBody::into_policy)?,
             limits,
+            devices,
             network: network(&self.network_mode)?,
             privileged: self.privileged,
             cap_add: self.cap_add.unwrap_or_default(),
@@ -256,26 +244,15 @@ impl HostBody {
         }
         Ok(host)
     }
-
-    fn limits(&self) -> Limits {
-        let text = |text: &String| (!text.is_empty()).then(|| text.clone());
-        Limits {
-            memory: positive(self.memory),
-            memory_swap: (self.memory_swap != 0).then_some(self.memory_swap),
-            memory_reservation: positive(self.memory_reservation),
-            nano_cpus: positive(self.nano_cpus),
-            cpu_quota: (self.cpu_quota != 0).then_some(self.cpu_quota),
-            cpu_period: positive(self.cpu_period),
-            cpu_shares: positive(self.cpu_shares),
-            cpuset_cpus: text(&self.cpuset_cpus),
-            cpuset_mems: text(&self.cpuset_mems),
-            pids: self.pids_limit.filter(|limit| *limit != 0),
-        }
-    }
 }
 
 impl RestartBody {
-    fn into_policy(self) -> Result<RestartPolicy, ApiError> {
+    /// A policy is named; the docker command always sends the object.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.name.is_empty()
+    }
+
+    pub(crate) fn into_policy(self) -> Result<RestartPolicy, ApiError> {
         let policy = self
             .name
             .parse()

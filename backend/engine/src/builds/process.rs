@@ -179,6 +179,7 @@ fn spec(
         mounts: tmpfs.collect(),
         network,
         limits: Limits::default(),
+        devices: Default::default(),
         security: Security {
             privileged: false,
             capabilities,

@@ -24,9 +24,9 @@ use orlop_storage::{merged, upper};
 use orlop_wire::reply::{Failure, FailureKind, Reply, Started};
 use orlop_wire::request::Start;
 
-use super::failures::file_failure;
+use super::failures::{file_failure, limit_failure};
 use super::stage::Stage;
-use super::{networks, release, volumes};
+use super::{devices, networks, release, volumes};
 use crate::context::{Context, internal};
 use crate::policy::Policy;
 
@@ -76,11 +76,11 @@ fn begin(
     let cgroup = context.cgroup(&spec.id);
     let fail = |error: cgroup::CgroupError| internal(error.to_string());
     cgroup.create().map_err(fail)?;
-    let warnings = cgroup.limit(&spec.limits).map_err(fail)?;
+    let limits = devices::numbered(&spec.limits)?;
+    let warnings = cgroup.limit(&limits).map_err(limit_failure)?;
+    let granted = devices::granted(policy, spec)?;
     if !spec.security.privileged {
-        cgroup
-            .allow_devices(&cgroup::devices::DEFAULT)
-            .map_err(fail)?;
+        cgroup.allow_devices(&granted.rules).map_err(fail)?;
     }
     let ports = match &spec.network {
         Network::Bridge { ports, .. } => ports.as_slice(),
@@ -94,6 +94,7 @@ fn begin(
         root: root(stage, spec, &folders)?,
         root_point: &folders.root_point,
         mounts: mounts(stage, policy, spec, &folders)?,
+        devices: granted.nodes,
         filter: &install,
         enter_cgroups: &|| cgroup.enter_v1().map_err(io::Error::other),
         wait_for_attach,
@@ -105,7 +106,11 @@ fn begin(
         cgroup: cgroup.v2_directory().map_err(fail)?,
     };
     let born = start_container(launch)?;
-    connect(context, spec, born.pid)?;
+    let born = match connect(context, spec, born.pid) {
+        Ok(()) => born,
+        // One that has ended can have no network; it says better why.
+        Err(failure) => return Err(born.failure().unwrap_or(failure)),
+    };
     let pid = born.release()?;
     Ok(Reply::Started(Started { pid, warnings }))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use orlop_linux::capability::CapabilitySet;
+use orlop_model::device::Devices;
 use orlop_model::id::{ContainerId, ExecId};
 use orlop_model::limits::Limits;
 use orlop_model::request::{LogOptions, TermSize};
@@ -27,6 +28,7 @@ pub(crate) fn program(host: &Host, args: &[&str]) -> ContainerSpec {
         mounts: Vec::new(),
         network: Network::None,
         limits: Limits::default(),
+        devices: Devices::default(),
         security: security(),
         shm_size: 64 << 20,
         init: false,

@@ -1,13 +1,17 @@
 //! Control groups of the real host, each test with a parent group of its own; and version 2's
 //! files in a plain folder, where the host has no controllers of version 2.
 
+mod block;
+mod devices;
+mod files;
+mod limits;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use orlop_linux::cgroup::layout::Unified;
-use orlop_linux::cgroup::{Cgroup, Controller, Layout, devices, group};
+use orlop_linux::cgroup::{Cgroup, Layout, group};
 use orlop_model::limits::Limits;
 
 /// A group that is removed, with all that runs in it, at the end of its test.
@@ -97,65 +101,6 @@ fn a_process_is_in_every_hierarchy_and_nothing_is_left() {
 }
 
 #[test]
-fn the_limit_of_processes_holds() {
-    let test = Test::new("pids");
-    test.limit(&Limits {
-        pids: Some(4),
-        ..Limits::default()
-    });
-    let script =
-        "for i in 1 2 3 4 5 6 7 8; do sleep 5 >/dev/null 2>&1 & done 2>/dev/null; echo all";
-    let (text, code) = output(test.run(script));
-    assert!(code != Some(0) && !text.contains("all"), "{text} {code:?}");
-    assert!(test.cgroup.pids().expect("pids").len() <= 4);
-    assert_eq!(test.cgroup.stats().pids_limit, 4);
-}
-
-#[test]
-fn running_out_of_memory_is_counted() {
-    let test = Test::new("memory");
-    test.limit(&Limits {
-        memory: Some(16 << 20),
-        memory_swap: Some(16 << 20),
-        ..Limits::default()
-    });
-    assert_eq!(test.cgroup.oom_kills(), 0);
-    let child = test.run("exec tail /dev/zero");
-    let (_, code) = output(child);
-    assert_eq!(code, None, "killed by a signal");
-    assert!(test.cgroup.oom_kills() >= 1);
-    let stats = test.cgroup.stats();
-    assert_eq!(stats.memory_limit, 16 << 20);
-    assert!(stats.memory_max_usage > 8 << 20, "{stats:?}");
-}
-
-#[test]
-fn the_cpu_quota_holds_and_can_be_changed() {
-    let test = Test::new("cpu");
-    test.limit(&Limits {
-        nano_cpus: Some(200_000_000),
-        ..Limits::default()
-    });
-    let mut child = test.run("while :; do :; done");
-    let used = || {
-        let before = test.cgroup.stats().cpu_nanos;
-        let begun = Instant::now();
-        std::thread::sleep(Duration::from_millis(1_000));
-        let used = test.cgroup.stats().cpu_nanos - before;
-        used as f64 / begun.elapsed().as_nanos() as f64
-    };
-    let share = used();
-    assert!((0.05..0.35).contains(&share), "{share} of a CPU");
-    assert!(test.cgroup.stats().cpu_throttled_periods > 0);
-    let warnings = test.cgroup.change_limits(&Limits::default());
-    assert_eq!(warnings.expect("change"), Vec::<String>::new());
-    let share = used();
-    assert!(share > 0.4, "{share} of a CPU");
-    test.cgroup.kill().expect("kill");
-    child.wait().expect("wait");
-}
-
-#[test]
 fn freezing_stops_everything_and_killing_works_on_the_frozen() {
     let test = Test::new("freeze");
     let mut child = test.run("while :; do :; done");
@@ -195,39 +140,6 @@ fn killing_reaches_groups_below() {
     child.wait().expect("wait");
 }
 
-/// Opens devices in a group that may use the default ones.
-fn try_devices(test: &Test) {
-    test.cgroup
-        .allow_devices(&devices::DEFAULT)
-        .expect("devices");
-    let script = "for d in null zero full random urandom kmsg; do \
-        (head -c 0 /dev/$d) 2>/dev/null && echo $d; done";
-    let (text, _) = output(test.run(script));
-    assert_eq!(text, "null\nzero\nfull\nrandom\nurandom\n");
-    // A node can be made, but not opened.
-    let folder = tempfile::tempdir().expect("folder");
-    let node = folder.path().join("kmsg");
-    let script = format!(
-        "mknod {0} c 1 11 && echo made; head -c 0 {0} && echo open",
-        node.display()
-    );
-    let (text, _) = output(test.run(&script));
-    assert_eq!(text, "made\n");
-}
-
-#[test]
-fn only_harmless_devices_can_be_opened() {
-    try_devices(&Test::new("devices"));
-}
-
-#[test]
-fn only_harmless_devices_can_be_opened_in_version_2() {
-    let mut layout = Layout::discover().expect("layout");
-    assert!(layout.v2.is_some(), "this host has no version 2");
-    layout.v1.clear();
-    try_devices(&Test::on(layout, "devices2"));
-}
-
 #[test]
 fn attaching_again_soon_is_cheap() {
     let test = Test::new("cost");
@@ -258,61 +170,4 @@ fn attaching_again_soon_is_cheap() {
 
 fn sleeping() -> Child {
     Command::new("sleep").arg("60").spawn().expect("spawn")
-}
-
-#[test]
-fn version_2_gets_its_controllers_limits_and_processes() {
-    let folder = tempfile::tempdir().expect("folder");
-    let layout = Layout {
-        v1: Vec::new(),
-        v2: Some(Unified {
-            mount: folder.path().to_owned(),
-            controllers: vec![Controller::Cpu, Controller::Memory, Controller::Pids],
-        }),
-    };
-    let cgroup = Cgroup::new(&layout, "orlop", "c1");
-    let own = folder.path().join("orlop/c1");
-    fs::create_dir_all(&own).expect("directories");
-    let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("file");
-    let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("read");
-    file("cgroup.subtree_control", "cpu memory pids\n");
-    file("orlop/cgroup.subtree_control", "");
-    for name in [
-        "cgroup.procs",
-        "cgroup.freeze",
-        "cgroup.kill",
-        "pids.max",
-        "memory.max",
-    ] {
-        file(&format!("orlop/c1/{name}"), "");
-    }
-    file("orlop/c1/cgroup.events", "populated 1\nfrozen 1\n");
-    file("orlop/c1/memory.events", "low 0\noom 2\noom_kill 2\n");
-    file("orlop/c1/cpu.stat", "usage_usec 7\nnr_throttled 3\n");
-
-    cgroup.create().expect("create");
-    assert_eq!(
-        read("cgroup.subtree_control"),
-        "cpu memory pids\n",
-        "not written again"
-    );
-    assert_eq!(read("orlop/cgroup.subtree_control"), "+cpu +memory +pids");
-    let limits = Limits {
-        memory: Some(4096),
-        pids: Some(9),
-        ..Limits::default()
-    };
-    cgroup.limit(&limits).expect("limit");
-    assert_eq!(read("orlop/c1/memory.max"), "4096");
-    assert_eq!(read("orlop/c1/pids.max"), "9");
-    cgroup.attach(42).expect("attach");
-    assert_eq!(cgroup.pids().expect("pids"), [42]);
-    cgroup.freeze(true).expect("freeze");
-    assert_eq!(read("orlop/c1/cgroup.freeze"), "1");
-    cgroup.kill().expect("kill");
-    assert_eq!(read("orlop/c1/cgroup.kill"), "1");
-    assert_eq!(cgroup.oom_kills(), 2);
-    let stats = cgroup.stats();
-    assert_eq!((stats.cpu_nanos, stats.cpu_throttled_periods), (7_000, 3));
-    assert!(cgroup.v2_directory().expect("directory").is_some());
 }
