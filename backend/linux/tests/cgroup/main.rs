@@ -1,10 +1,13 @@
-//! Control groups of the real host, each test with a parent group of its own; and version 2's
-//! files in a plain folder, where the host has no controllers of version 2.
+//! Control groups of the real host, each test with a parent group of its own; version 2's files in
+//! a plain folder; and all of it again on a kernel with version 2 alone, in a virtual machine.
 
 mod block;
 mod devices;
 mod files;
 mod limits;
+mod machine;
+#[path = "../support/machine.rs"]
+mod virtual_machine;
 
 use std::fs;
 use std::io::{Read as _, Write as _};

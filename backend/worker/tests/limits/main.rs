@@ -1,9 +1,13 @@
-//! Limits, counters, devices and freezing, with the kernel's own control groups.
+//! Limits, counters, devices and freezing, with the kernel's own control groups: those of this
+//! host, and in a virtual machine those of version 2 alone.
 
 mod block;
 mod devices;
+mod machine;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../../../linux/tests/support/machine.rs"]
+mod virtual_machine;
 
 use std::time::{Duration, Instant};
 
