@@ -7,6 +7,7 @@
 //! in every hierarchy. Paths come from the layout, so that all of it also runs on a plain folder.
 
 mod apply;
+pub mod delegation;
 pub mod device_filter;
 pub mod devices;
 mod file;

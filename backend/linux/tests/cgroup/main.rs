@@ -2,6 +2,7 @@
 //! a plain folder; and all of it again on a kernel with version 2 alone, in a virtual machine.
 
 mod block;
+mod delegated;
 mod devices;
 mod files;
 mod limits;
