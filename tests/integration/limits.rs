@@ -137,3 +137,78 @@ fn limits_are_in_the_cgroup() {
         );
     }
 }
+
+#[test]
+fn limits_change_while_it_runs() {
+    let server = server();
+    server
+        .docker(&[
+            "run", "-d", "--name", "web", "-m", "64m", "busybox", "sleep", "1000",
+        ])
+        .ok();
+    server
+        .docker(&[
+            "update",
+            "-m",
+            "96m",
+            "--memory-swap",
+            "96m",
+            "--pids-limit",
+            "44",
+            "web",
+        ])
+        .ok();
+    let shown = server.inspect("web", "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}");
+    assert_eq!(shown, format!("{} 44", 96 << 20));
+    let stats = server
+        .docker(&["stats", "--no-stream", "--format", "{{.MemUsage}}", "web"])
+        .ok();
+    assert!(stats.contains("/ 96MiB"), "{stats}");
+    server
+        .docker(&["update", "--restart", "on-failure:2", "web"])
+        .ok();
+    assert_eq!(
+        server.inspect(
+            "web",
+            "{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.Memory}}"
+        ),
+        format!("on-failure {}", 96 << 20)
+    );
+}
+
+#[test]
+fn a_device_is_given_and_is_shown_in_inspect() {
+    let server = server();
+    let script = "head -c 0 /dev/mine && echo open; (: > /dev/mine) 2>/dev/null || echo kept";
+    let said = server
+        .docker(&[
+            "run",
+            "--name",
+            "with",
+            "--device",
+            "/dev/fuse:/dev/mine:r",
+            "busybox",
+            "sh",
+            "-c",
+            script,
+        ])
+        .ok();
+    assert_eq!(said.trim(), "open\nkept");
+    let shown = server.inspect("with", "{{json .HostConfig.Devices}}");
+    assert!(
+        shown.contains(r#""PathInContainer":"/dev/mine""#),
+        "{shown}"
+    );
+}
+
+#[test]
+fn what_the_host_cannot_do_is_said_when_the_container_is_made() {
+    let server = server();
+    let wrong = server.docker(&["create", "--device-read-bps", "/dev/null:1mb", "busybox"]);
+    assert!(wrong.err.contains("not a block device"), "{wrong:?}");
+    let wrong = server.docker(&["create", "--blkio-weight", "5", "busybox"]);
+    assert!(
+        wrong.err.contains("10 to 1000") || wrong.err.contains("10-1000"),
+        "{wrong:?}"
+    );
+}

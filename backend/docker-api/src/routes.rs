@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::body::{Answer, Body};
 use crate::error::ApiError;
-use crate::handlers::{build, containers, events, exec, images, streams, system};
+use crate::handlers::{build, containers, events, exec, images, streams, system, update};
 use crate::query::Query;
 use crate::version;
 
@@ -114,6 +114,7 @@ async fn route_container(verb: &str, path: &[&str], call: Call) -> Answer {
         ("POST", [id, "attach"]) => streams::attach(id, call).await,
         ("POST", [id, "wait"]) => streams::wait(id, call).await,
         ("POST", [id, "exec"]) => exec::create(id, call).await,
+        ("POST", [id, "update"]) => update::update(id, call).await,
         ("POST", [id, action]) => containers::act(id, action, call).await,
         _ => Err(unknown(verb, path)),
     }

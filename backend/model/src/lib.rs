@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod container;
+pub mod device;
 pub mod event;
 pub mod id;
 pub mod image;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::Devices;
 use crate::limits::{Limits, Ulimit};
 use crate::mount::Mount;
 use crate::name::ContainerName;
@@ -68,6 +69,8 @@ pub struct HostRequest {
     pub restart: RestartPolicy,
     /// Resource limits.
     pub limits: Limits,
+    /// Devices of the host.
+    pub devices: Devices,
     /// Network.
     pub network: NetworkMode,
     /// The other namespaces.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::Devices;
 use crate::id::{ContainerId, DiffId};
 use crate::limits::{Limits, Ulimit};
 use crate::mount::Mount;
@@ -36,6 +37,9 @@ pub struct ContainerSpec {
     pub namespaces: Namespaces,
     /// Resource limits.
     pub limits: Limits,
+    /// Devices of the host.
+    #[serde(default)]
+    pub devices: Devices,
     /// Confinement.
     pub security: Security,
     /// Bytes of `/dev/shm`; 0 for none.

@@ -1,5 +1,7 @@
 //! What a container uses.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +17,15 @@ pub struct Stats {
     pub cpu_user_nanos: u64,
     /// Of it in the kernel.
     pub cpu_system_nanos: u64,
+    /// Of it on each CPU; empty where control groups are version 2.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cpu_nanos_each: Vec<u64>,
     /// CPU time of the whole host, nanoseconds.
     pub host_cpu_nanos: u64,
     /// CPUs of the host that are on line.
     pub online_cpus: u32,
+    /// Periods of the quota in which it ran.
+    pub cpu_periods: u64,
     /// Times the quota held it back.
     pub cpu_throttled_periods: u64,
     /// Nanoseconds it was held back.
@@ -31,6 +38,11 @@ pub struct Stats {
     pub memory_limit: u64,
     /// The most that was ever used.
     pub memory_max_usage: u64,
+    /// Times it reached the limit: charges refused in version 1, out of memory in version 2.
+    pub memory_failures: u64,
+    /// The kernel's own list of what the memory is (`memory.stat`).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub memory_details: BTreeMap<String, u64>,
     /// Processes and threads.
     pub pids: u64,
     /// Their limit, 0 without one.
@@ -39,6 +51,12 @@ pub struct Stats {
     pub block_read: u64,
     /// Bytes written to block devices.
     pub block_write: u64,
+    /// Bytes for each device and way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub block_bytes: Vec<BlockCount>,
+    /// Operations for each device and way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub block_operations: Vec<BlockCount>,
     /// Bytes received by its network interface.
     pub network_rx_bytes: u64,
     /// Bytes sent.
@@ -47,4 +65,17 @@ pub struct Stats {
     pub network_rx_packets: u64,
     /// Packets sent.
     pub network_tx_packets: u64,
+}
+
+/// A counter of one device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockCount {
+    /// Major number.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Which way: `Read`, `Write`, `Sync`, `Total` … in version 1, `read` and `write` in version 2.
+    pub way: String,
+    /// How many.
+    pub count: u64,
 }

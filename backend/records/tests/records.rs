@@ -71,6 +71,7 @@ fn container(number: u32, name: &str) -> (Container, ContainerSpec) {
         network: Network::None,
         namespaces: orlop_model::namespace::Namespaces::default(),
         limits: Limits::default(),
+        devices: Default::default(),
         security: Security::default(),
         shm_size: 64 << 20,
         init: false,

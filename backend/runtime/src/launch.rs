@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::donor::{self, Donor, Visit};
 use crate::failure::Step as _;
 use crate::init::{self, FromInit, Init, Lines, Pipes};
-use crate::plan::PreparedMount;
+use crate::plan::{DeviceNode, PreparedMount};
 use crate::shim::{LogFiles, Shim, Stdio, Task, Watched, listen, write_record};
 
 /// Nearly the last that the kernel kills for want of memory.
@@ -41,6 +41,8 @@ pub struct Launch<'a> {
     pub root_point: &'a Path,
     /// What is mounted besides.
     pub mounts: Vec<PreparedMount>,
+    /// Devices of the host that it gets nodes for.
+    pub devices: Vec<DeviceNode>,
     /// Installs the system call filter.
     pub filter: &'a dyn Fn() -> io::Result<()>,
     /// Moves the calling process into the cgroups of version 1.
@@ -73,7 +75,7 @@ pub struct Born {
     /// Its number on the host.
     pub pid: u32,
     shim: UnixStream,
-    init: UnixStream,
+    pub(crate) init: UnixStream,
 }
 
 /// What the shim says to the request.
@@ -272,6 +274,7 @@ fn shim_of_container(
         root,
         root_point,
         mounts,
+        devices,
         filter,
         enter_cgroups,
         wait_for_attach,
@@ -299,6 +302,7 @@ fn shim_of_container(
             mapped: users.is_some(),
             root_point,
             mounts,
+            devices,
             filter,
             enter_cgroups,
             wait_for_attach,

@@ -5,6 +5,7 @@
 //! one thread, forked from the worker.
 #![forbid(unsafe_code)]
 
+mod born;
 mod donor;
 mod failure;
 mod init;
@@ -14,4 +15,4 @@ mod shim;
 
 pub use donor::Donor;
 pub use launch::{Born, ExecLaunch, Launch, start_container, start_exec};
-pub use plan::PreparedMount;
+pub use plan::{DeviceNode, PreparedMount};

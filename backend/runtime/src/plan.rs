@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use orlop_model::device::DeviceKind;
 use orlop_model::mount::Propagation;
 use orlop_model::namespace::Share;
 use orlop_model::spec::{ContainerSpec, Network};
@@ -22,6 +23,25 @@ pub struct PreparedMount {
     pub read_only: bool,
     /// How mount events pass.
     pub propagation: Propagation,
+}
+
+/// A node of a device, as it is made in the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceNode {
+    /// Absolute path in the container.
+    pub path: String,
+    /// Block or character.
+    pub kind: DeviceKind,
+    /// Major number.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Permissions (`st_mode` of inode(7), the last nine bits).
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Owner's group.
+    pub gid: u32,
 }
 
 /// Paths under `/proc` and `/sys` that tell or change too much of the host, and are shown empty.

@@ -59,6 +59,7 @@ fn containers(app: &mut ServiceConfig) {
             post().to(shell::end),
         )
         .route("/containers/{id}/resources", get().to(resources::page))
+        .route("/containers/{id}/limits", post().to(resources::change))
         .route("/containers/{id}/remove", post().to(actions::remove))
         .route("/containers/{id}/rename", post().to(actions::rename))
         .route("/containers/{id}/{verb}", post().to(actions::act));

@@ -15,6 +15,8 @@ pub enum Reply {
     Done,
     /// The process runs.
     Started(Started),
+    /// Limits are set, or could be; in words for people those that this host cannot enforce.
+    Warnings(Vec<String>),
     /// What a container uses.
     Stats(Box<Stats>),
     /// Titles and rows as ps(1) prints them.

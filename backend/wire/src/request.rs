@@ -35,11 +35,16 @@ pub enum Request {
         /// Freeze (`true`) or thaw.
         frozen: bool,
     },
-    /// Change limits of a running container. Ends with `Done`.
+    /// Change limits of a running container. Ends with `Warnings`.
     UpdateLimits {
         /// Which.
         container: ContainerId,
         /// All limits, as they shall be.
+        limits: Limits,
+    },
+    /// Say what the host makes of limits. Ends with `Warnings`.
+    CheckLimits {
+        /// Which.
         limits: Limits,
     },
     /// Read what a container uses. Ends with `Stats`.

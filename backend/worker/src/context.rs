@@ -66,9 +66,11 @@ impl Context {
     pub(crate) fn new(config: WorkerConfig) -> Result<Self, Failure> {
         let cgroups = cgroup::Layout::discover()
             .map_err(|error| Failure::new(FailureKind::Unsupported, format!("cgroups: {error}")))?;
+        let parent = cgroup::layout::parent_name(&config.run_dir);
         Ok(Self {
             layout: Layout::new(config.data_dir.clone()),
-            cgroup_parent: cgroup::layout::parent_name(&config.run_dir),
+            cgroup_parent: cgroup::delegation::prepare(&parent, &cgroups)
+                .map_err(|error| internal(error.to_string()))?,
             cgroups,
             config,
         })

@@ -22,6 +22,9 @@ pub(crate) struct Policy {
     host_namespaces: bool,
     /// Folders of the host below which binds may lie.
     bind_sources: Vec<PathBuf>,
+    /// Paths of the host at or below which devices may lie; all of `/dev` when nothing is said,
+    /// and none where privileged containers are forbidden: a disk is as good as they are.
+    devices: Option<Vec<PathBuf>>,
 }
 
 impl Default for Policy {
@@ -31,6 +34,7 @@ impl Default for Policy {
             host_network: true,
             host_namespaces: true,
             bind_sources: vec!["/".into()],
+            devices: None,
         }
     }
 }
@@ -40,6 +44,9 @@ impl Default for Policy {
 struct File {
     policy: Policy,
 }
+
+/// Where devices lie.
+const ALL_DEVICES: &str = "/dev";
 
 /// Capabilities beyond the default that reach no further than the container's own namespaces.
 const HARMLESS: [&str; 6] = [
@@ -95,6 +102,12 @@ impl Policy {
                 "the policy of this host forbids the host's network".to_owned(),
             ));
         }
+        if !spec.devices.rules.is_empty() && !self.allows_device(Path::new(ALL_DEVICES)) {
+            return Err(denied(format!(
+                "the policy of this host forbids rules for devices, which name no path below \
+                 {ALL_DEVICES}; give the container single devices instead"
+            )));
+        }
         for mount in &spec.mounts {
             if let MountSource::Bind { path, .. } = &mount.source {
                 self.judge_bind(Path::new(path))?;
@@ -141,6 +154,27 @@ impl Policy {
                 "the policy of this host forbids privileged containers, and {name} makes one"
             ))),
         }
+    }
+
+    /// Judges a device by the place where it really lies.
+    pub(crate) fn judge_device(&self, path: &Path) -> Result<(), Failure> {
+        if self.allows_device(path) {
+            return Ok(());
+        }
+        Err(denied(format!(
+            "the policy of this host forbids the device {}",
+            path.display()
+        )))
+    }
+
+    fn allows_device(&self, path: &Path) -> bool {
+        let usual = [PathBuf::from(ALL_DEVICES)];
+        let allowed: &[PathBuf] = match &self.devices {
+            Some(paths) => paths,
+            None if self.privileged => &usual,
+            None => &[],
+        };
+        allowed.iter().any(|allowed| path.starts_with(allowed))
     }
 
     /// Judges a bind's source by its name; by what it really is, [`Policy::judge_bind`] is asked
@@ -192,6 +226,19 @@ mod tests {
         for path in ["/srvx", "/etc", "/srv/../etc", "srv"] {
             assert!(policy.judge_bind(Path::new(path)).is_err(), "{path}");
         }
+    }
+
+    #[test]
+    fn devices_lie_at_an_allowed_path() {
+        let judge = |text: &str, path: &str| policy(text).judge_device(Path::new(path)).is_ok();
+        assert!(judge("", "/dev/vda") && !judge("", "/srv/node"));
+        let some = "[policy]\ndevices = [\"/dev/fuse\", \"/dev/dri\"]\n";
+        assert!(judge(some, "/dev/fuse") && judge(some, "/dev/dri/card0"));
+        assert!(!judge(some, "/dev/vda") && !judge(some, "/dev/fuse2"));
+        let unprivileged = "[policy]\nprivileged = false\n";
+        assert!(!judge(unprivileged, "/dev/vda"), "a disk is the host");
+        let both = format!("{unprivileged}devices = [\"/dev/fuse\"]\n");
+        assert!(judge(&both, "/dev/fuse"));
     }
 
     #[test]

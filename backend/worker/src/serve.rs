@@ -105,6 +105,7 @@ fn dispatch(
         Request::UpdateLimits { container, limits } => {
             ops::processes::update(context, &container, &limits)?
         }
+        Request::CheckLimits { limits } => ops::processes::check(context, &limits)?,
         Request::Stats { container } => ops::stats::read(context, &container)?,
         Request::Top { container } => ops::stats::processes(context, &container)?,
         Request::Release { container } => ops::release::container(context, &container)?,

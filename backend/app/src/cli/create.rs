@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context as _, ensure};
 use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, PortBinding, RestartPolicy,
     RestartPolicyNameEnum,
 };
 use orlop_model::network::PublishedPort;
-use orlop_model::quantity::ByteSize;
+
+use super::limits::{FirstLimitOptions, LimitOptions};
 
 /// Options that describe the container.
 #[derive(Debug, Default, clap::Args)]
@@ -73,15 +73,10 @@ pub(crate) struct CreateOptions {
     /// View of the control groups: private or host
     #[arg(long, value_name = "MODE")]
     pub(crate) cgroupns: Option<CgroupnsArgument>,
-    /// Most memory, such as 512m
-    #[arg(short, long)]
-    pub(crate) memory: Option<ByteSizeArgument>,
-    /// Most CPUs, such as 1.5
-    #[arg(long)]
-    pub(crate) cpus: Option<f64>,
-    /// Most processes
-    #[arg(long)]
-    pub(crate) pids_limit: Option<i64>,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
+    #[command(flatten)]
+    pub(crate) first_limits: FirstLimitOptions,
     /// What to do when it ends: no, always, unless-stopped, on-failure[:N]
     #[arg(long)]
     pub(crate) restart: Option<orlop_model::request::RestartPolicy>,
@@ -131,18 +126,6 @@ impl std::str::FromStr for CgroupnsArgument {
     }
 }
 
-/// An amount of memory on the command line.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ByteSizeArgument(i64);
-
-impl std::str::FromStr for ByteSizeArgument {
-    type Err = anyhow::Error;
-    fn from_str(text: &str) -> anyhow::Result<Self> {
-        let size: ByteSize = text.parse()?;
-        Ok(Self(i64::try_from(size.0).context("too large")?))
-    }
-}
-
 impl CreateOptions {
     /// The request; `environment` looks a variable up for `-e NAME`.
     pub(crate) fn body(
@@ -177,32 +160,11 @@ impl CreateOptions {
     }
 
     fn host_config(&self) -> anyhow::Result<HostConfig> {
-        let nano_cpus = self.cpus.map(|cpus| {
-            ensure!(
-                cpus > 0.0 && cpus < 1e6,
-                "--cpus {cpus}: a number above 0 is needed"
-            );
-            // Below 10^15: every such float converts exactly enough.
-            Ok((cpus * 1e9) as i64)
-        });
-        let restart = self.restart.map(|policy| RestartPolicy {
-            name: policy
-                .to_string()
-                .split(':')
-                .next()
-                .and_then(|n| n.parse::<RestartPolicyNameEnum>().ok()),
-            maximum_retry_count: match policy {
-                orlop_model::request::RestartPolicy::OnFailure { max_retries } => {
-                    Some(max_retries.into())
-                }
-                _ => None,
-            },
-        });
         let tmpfs = self.tmpfs.iter().map(|entry| {
             let (target, options) = entry.split_once(':').unwrap_or((entry, ""));
             (target.to_owned(), options.to_owned())
         });
-        Ok(HostConfig {
+        let mut host = HostConfig {
             auto_remove: Some(self.rm),
             binds: Some(self.volume.clone()),
             tmpfs: Some(tmpfs.collect()),
@@ -214,10 +176,7 @@ impl CreateOptions {
             uts_mode: self.uts.clone(),
             userns_mode: self.userns.clone(),
             cgroupns_mode: self.cgroupns.map(|mode| mode.0),
-            memory: self.memory.map(|memory| memory.0),
-            nano_cpus: nano_cpus.transpose()?,
-            pids_limit: self.pids_limit,
-            restart_policy: restart,
+            restart_policy: self.restart.map(restart_policy),
             readonly_rootfs: Some(self.read_only),
             privileged: Some(self.privileged),
             cap_add: Some(self.cap_add.clone()),
@@ -225,7 +184,10 @@ impl CreateOptions {
             security_opt: Some(self.security_opt.clone()),
             init: self.init.then_some(true),
             ..HostConfig::default()
-        })
+        };
+        self.limits.put(&mut host)?;
+        self.first_limits.put(&mut host)?;
+        Ok(host)
     }
 
     fn ports(&self) -> anyhow::Result<HashMap<String, Option<Vec<PortBinding>>>> {
@@ -243,6 +205,23 @@ impl CreateOptions {
             }
         }
         Ok(map)
+    }
+}
+
+/// A restart policy as the API takes it.
+pub(super) fn restart_policy(policy: orlop_model::request::RestartPolicy) -> RestartPolicy {
+    RestartPolicy {
+        name: policy
+            .to_string()
+            .split(':')
+            .next()
+            .and_then(|n| n.parse::<RestartPolicyNameEnum>().ok()),
+        maximum_retry_count: match policy {
+            orlop_model::request::RestartPolicy::OnFailure { max_retries } => {
+                Some(max_retries.into())
+            }
+            _ => None,
+        },
     }
 }
 

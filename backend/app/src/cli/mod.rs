@@ -5,12 +5,14 @@ mod client;
 mod create;
 mod doctor;
 mod image;
+mod limits;
 mod list;
 mod logs;
 mod run;
 mod stop;
 mod table;
 mod terminal;
+mod update;
 
 use std::process::ExitCode;
 
@@ -56,6 +58,8 @@ enum Verb {
     Kill(stop::KillOptions),
     /// Remove containers
     Rm(stop::RemoveOptions),
+    /// Change limits and restart policy of containers
+    Update(Box<update::Options>),
     /// Build an image from a Dockerfile
     Build(build::Options),
     /// Get an image from a registry
@@ -108,6 +112,7 @@ async fn dispatch(verb: Verb, host: Option<String>) -> anyhow::Result<ExitCode> 
         Verb::Stop(options) => stop::stop(&docker, options).await,
         Verb::Kill(options) => stop::kill(&docker, options).await,
         Verb::Rm(options) => stop::remove(&docker, options).await,
+        Verb::Update(options) => update::update(&docker, *options).await,
         Verb::Build(options) => build::build(&docker, options).await,
         Verb::Pull(options) => image::pull(&docker, &options).await,
         Verb::Image(verb) => image::run(&docker, verb).await,

@@ -84,7 +84,7 @@ pub(crate) async fn remove(docker: &Docker, options: RemoveOptions) -> anyhow::R
 }
 
 /// Does it to each, prints the name of each that went well, and fails when one did not.
-async fn each(
+pub(super) async fn each(
     names: &[String],
     act: impl AsyncFn(&str) -> Result<(), Error>,
 ) -> anyhow::Result<ExitCode> {

@@ -7,3 +7,4 @@ pub(crate) mod exec;
 pub(crate) mod images;
 pub(crate) mod streams;
 pub(crate) mod system;
+pub(crate) mod update;

@@ -11,6 +11,7 @@ use orlop_model::network::NetworkMode;
 use orlop_model::request::{HostRequest, RestartPolicy};
 use serde_json::{Value, json};
 
+use crate::types::limits;
 use crate::types::time::{NEVER, nano, nano_or_never};
 
 /// One line of `GET /containers/json`.
@@ -212,7 +213,7 @@ fn host_config(host: &HostRequest) -> Value {
     };
     let policy = host.restart.to_string();
     let policy = policy.split(':').next().unwrap_or_default();
-    json!({
+    let mut config = json!({
         "Binds": host.mounts.iter().filter_map(bind_text).collect::<Vec<_>>(),
         "NetworkMode": host.network.to_string(),
         "PortBindings": bindings,
@@ -236,19 +237,13 @@ fn host_config(host: &HostRequest) -> Value {
         "Init": host.init,
         "OomScoreAdj": host.oom_score_adj,
         "LogConfig": {"Type": "json-file", "Config": {}},
-        "Memory": host.limits.memory.unwrap_or(0),
-        "MemorySwap": host.limits.memory_swap.unwrap_or(0),
-        "MemoryReservation": host.limits.memory_reservation.unwrap_or(0),
-        "NanoCpus": host.limits.nano_cpus.unwrap_or(0),
-        "CpuQuota": host.limits.cpu_quota.unwrap_or(0),
-        "CpuPeriod": host.limits.cpu_period.unwrap_or(0),
-        "CpuShares": host.limits.cpu_shares.unwrap_or(0),
-        "CpusetCpus": host.limits.cpuset_cpus.clone().unwrap_or_default(),
-        "CpusetMems": host.limits.cpuset_mems.clone().unwrap_or_default(),
-        "PidsLimit": host.limits.pids,
         "Ulimits": host.ulimits.iter().map(|u| json!({"Name": u.name, "Soft": u.soft, "Hard": u.hard})).collect::<Vec<_>>(),
-        "Devices": [], "VolumesFrom": null,
-    })
+        "VolumesFrom": null,
+    });
+    if let Some(map) = config.as_object_mut() {
+        map.extend(limits::shown(&host.limits, &host.devices));
+    }
+    config
 }
 
 fn some_list(list: &[String]) -> Option<&[String]> {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orlop_model::limits::{Limits, Ulimit};
+use orlop_model::limits::Ulimit;
 use orlop_model::mount::Mount;
 use orlop_model::name::ContainerName;
 use orlop_model::namespace::{NamespaceMode, NamespaceRequest};
@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::ApiError;
+use crate::types::limits::LimitsBody;
 use crate::types::mounts;
 
 /// A command: a list, or one word for what older clients send.
@@ -88,16 +89,8 @@ struct HostBody {
     shm_size: Option<u64>,
     init: Option<bool>,
     oom_score_adj: Option<i32>,
-    memory: i64,
-    memory_swap: i64,
-    memory_reservation: i64,
-    nano_cpus: i64,
-    cpu_quota: i64,
-    cpu_period: i64,
-    cpu_shares: i64,
-    cpuset_cpus: String,
-    cpuset_mems: String,
-    pids_limit: Option<i64>,
+    #[serde(flatten)]
+    limits: LimitsBody,
     /// Everything else, to be refused when it asks for something.
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
@@ -112,7 +105,7 @@ struct BindingBody {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct RestartBody {
+pub(crate) struct RestartBody {
     name: String,
     maximum_retry_count: u32,
 }
@@ -129,9 +122,7 @@ struct UlimitBody {
 fn asks_for_nothing(key: &str, value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
-        Value::Number(number) => {
-            number.as_i64() == Some(0) || (key == "MemorySwappiness" && number.as_i64() == Some(-1))
-        }
+        Value::Number(number) => number.as_i64() == Some(0),
         Value::String(text) => match key {
             "Isolation" => matches!(text.as_str(), "" | "default"),
             "Runtime" => matches!(text.as_str(), "" | "orlop" | "runc"),
@@ -151,10 +142,6 @@ fn is_default_log(map: &serde_json::Map<String, Value>) -> bool {
     let kind = map.get("Type").and_then(Value::as_str).unwrap_or_default();
     let options = map.get("Config").and_then(Value::as_object);
     matches!(kind, "" | "json-file" | "local") && options.is_none_or(serde_json::Map::is_empty)
-}
-
-fn positive(value: i64) -> Option<u64> {
-    u64::try_from(value).ok().filter(|v| *v > 0)
 }
 
 impl CreateBody {
@@ -209,7 +196,7 @@ impl HostBody {
                 )));
             }
         }
-        let limits = self.limits();
+        let (limits, devices) = (self.limits.limits()?, self.limits.devices()?);
         let namespaces = self.namespaces()?;
         let mut host = HostRequest {
             ports: published(self.port_bindings.unwrap_or_default())?,
@@ -218,6 +205,7 @@ impl HostBody {
                 .restart_policy
                 .map_or(Ok(RestartPolicy::No), RestartBody::into_policy)?,
             limits,
+            devices,
             network: self
                 .network_mode
                 .parse()
@@ -285,26 +273,15 @@ impl HostBody {
             },
         })
     }
-
-    fn limits(&self) -> Limits {
-        let text = |text: &String| (!text.is_empty()).then(|| text.clone());
-        Limits {
-            memory: positive(self.memory),
-            memory_swap: (self.memory_swap != 0).then_some(self.memory_swap),
-            memory_reservation: positive(self.memory_reservation),
-            nano_cpus: positive(self.nano_cpus),
-            cpu_quota: (self.cpu_quota != 0).then_some(self.cpu_quota),
-            cpu_period: positive(self.cpu_period),
-            cpu_shares: positive(self.cpu_shares),
-            cpuset_cpus: text(&self.cpuset_cpus),
-            cpuset_mems: text(&self.cpuset_mems),
-            pids: self.pids_limit.filter(|limit| *limit != 0),
-        }
-    }
 }
 
 impl RestartBody {
-    fn into_policy(self) -> Result<RestartPolicy, ApiError> {
+    /// A policy is named; the docker command always sends the object.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.name.is_empty()
+    }
+
+    pub(crate) fn into_policy(self) -> Result<RestartPolicy, ApiError> {
         let policy = self
             .name
             .parse()

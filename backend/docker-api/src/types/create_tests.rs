@@ -41,7 +41,10 @@ fn what_the_docker_command_sends_is_understood() {
 #[test]
 fn what_cannot_be_done_is_refused_by_name() {
     for (host, name) in [
-        (json!({"Devices": [{"PathOnHost": "/dev/kvm"}]}), "Devices"),
+        (
+            json!({"DeviceRequests": [{"Driver": "nvidia"}]}),
+            "DeviceRequests",
+        ),
         (json!({"PidMode": "theirs"}), "PidMode"),
         (json!({"SecurityOpt": ["apparmor=mine"]}), "apparmor=mine"),
         (json!({"NetworkMode": "web"}), "network web not found"),

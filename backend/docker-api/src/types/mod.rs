@@ -4,6 +4,7 @@
 pub(crate) mod container;
 pub(crate) mod create;
 pub(crate) mod image;
+pub(crate) mod limits;
 pub(crate) mod mounts;
 pub(crate) mod stats;
 pub(crate) mod time;

@@ -183,6 +183,7 @@ fn spec(
         network,
         namespaces: Namespaces::default(),
         limits: Limits::default(),
+        devices: Default::default(),
         security: Security {
             privileged: false,
             capabilities,

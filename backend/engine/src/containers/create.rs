@@ -55,6 +55,7 @@ impl Engine {
             name: host::hostname(),
             cpus: host::cpus(),
         };
+        let warnings = self.check_limits(&request.host.limits).await?;
         let mut tries = 0;
         loop {
             let name = match &request.name {
@@ -87,7 +88,7 @@ impl Engine {
                     self.tell(EventObject::Container, "create", &container, []);
                     return Ok(CreatedContainer {
                         id: container.id,
-                        warnings: Vec::new(),
+                        warnings,
                     });
                 }
             }

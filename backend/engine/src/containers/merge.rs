@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use orlop_model::container::{Container, State};
 use orlop_model::id::ContainerId;
 use orlop_model::image::Image;
-use orlop_model::limits::Limits;
 use orlop_model::mount::{Mount, MountSource};
 use orlop_model::name::ContainerName;
 use orlop_model::namespace::{IpcMode, Share};
@@ -14,14 +13,13 @@ use orlop_model::request::{ContainerRequest, RestartPolicy, TermSize};
 use orlop_model::spec::{ContainerSpec, Network, Process, Security};
 
 use super::capabilities;
+use super::limits::limits;
 use super::namespaces::Shared;
 use crate::EngineError;
 
 const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Docker's default for `/dev/shm`.
 const DEFAULT_SHM: u64 = 64 << 20;
-/// Less memory than this, and nothing would start (Docker's own floor).
-const LEAST_MEMORY: u64 = 6 << 20;
 
 /// What merging needs to be told.
 pub(super) struct Given<'a> {
@@ -133,6 +131,7 @@ pub(super) fn merge(
         network,
         namespaces: shared.namespaces,
         limits: wanted.limits.clone(),
+        devices: wanted.devices.clone(),
         security: Security {
             privileged: wanted.privileged,
             capabilities: capabilities::resolve(
@@ -261,46 +260,6 @@ fn merged(
     let mut all = image.clone();
     all.extend(own.clone());
     all
-}
-
-/// Limits as the kernel is to have them.
-pub(super) fn limits(asked: &Limits, cpus: u32) -> Result<Limits, EngineError> {
-    let mut limits = asked.clone();
-    if limits.memory.is_some_and(|bytes| bytes < LEAST_MEMORY) {
-        return Err(EngineError::field(
-            "memory",
-            "Minimum memory limit allowed is 6MB",
-        ));
-    }
-    match (limits.memory, limits.memory_swap) {
-        (Some(memory), None) => limits.memory_swap = i64::try_from(memory.saturating_mul(2)).ok(),
-        (Some(memory), Some(swap)) if swap >= 0 && swap.unsigned_abs() < memory => {
-            return Err(EngineError::field(
-                "memory_swap",
-                "Minimum memoryswap limit should be larger than memory limit",
-            ));
-        }
-        (None, Some(swap)) if swap > 0 => {
-            return Err(EngineError::field(
-                "memory_swap",
-                "You should always set the Memory limit when using Memoryswap limit",
-            ));
-        }
-        _ => {}
-    }
-    let most = u64::from(cpus) * 1_000_000_000;
-    if limits
-        .nano_cpus
-        .is_some_and(|nanos| nanos < 10_000_000 || nanos > most)
-    {
-        return Err(EngineError::field(
-            "cpus",
-            format!(
-                "range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available"
-            ),
-        ));
-    }
-    Ok(limits)
 }
 
 /// Mounts that were asked for, and an anonymous volume for every other volume path. The request

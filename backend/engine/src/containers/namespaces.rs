@@ -157,6 +157,12 @@ fn check(request: &ContainerRequest, user: bool) -> Result<(), EngineError> {
             "privileged mode is incompatible with user namespaces. You must run the container in the host namespace when running privileged mode",
         );
     }
+    if !host.devices.shown.is_empty() {
+        return refused(
+            "devices",
+            "devices cannot be given to a container with a user namespace of its own: ask for --userns host",
+        );
+    }
     if host.network == NetworkMode::Host {
         return refused(
             "network",

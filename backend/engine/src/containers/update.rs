@@ -3,13 +3,14 @@
 use orlop_model::event::EventObject;
 use orlop_model::limits::Limits;
 use orlop_model::name::ContainerName;
+use orlop_model::request::RestartPolicy;
 use orlop_model::stats::Stats;
 use orlop_records::RecordsError;
 use orlop_wire::reply::Reply;
 use orlop_wire::request::Request;
 
 use super::ProcessTable;
-use super::merge::limits;
+use super::limits::{limits, overlaid};
 use crate::worker::unexpected;
 use crate::{Engine, EngineError, host};
 
@@ -36,36 +37,78 @@ impl Engine {
         Ok(())
     }
 
-    /// Changes its limits, also while it runs: those that are set; the others stay.
+    /// Changes its limits, also while it runs, and its restart policy: what is given; the rest
+    /// stays. What the host cannot enforce comes back in words.
     ///
     /// # Errors
     /// If a limit cannot be set.
-    pub async fn update_container(&self, which: &str, limits: Limits) -> Result<(), EngineError> {
+    pub async fn update_container(
+        &self,
+        which: &str,
+        limits: Limits,
+        restart: Option<RestartPolicy>,
+    ) -> Result<Vec<String>, EngineError> {
         let which = which.to_owned();
-        self.see_to_it(|engine| async move { engine.set_limits(&which, limits).await })
+        self.see_to_it(|engine| async move { engine.change(&which, limits, restart).await })
             .await
     }
 
-    async fn set_limits(&self, which: &str, asked: Limits) -> Result<(), EngineError> {
+    async fn change(
+        &self,
+        which: &str,
+        asked: Limits,
+        restart: Option<RestartPolicy>,
+    ) -> Result<Vec<String>, EngineError> {
         let mut owned = self.own(which).await?;
+        if let Some(policy) = restart {
+            let host = &mut owned.record.request.host;
+            if host.auto_remove && policy != RestartPolicy::No {
+                return Err(EngineError::field(
+                    "restart",
+                    "Restart policy cannot be updated because AutoRemove is enabled for the container",
+                ));
+            }
+            host.restart = policy;
+        }
         let id = owned.record.id.clone();
         let spec = self.records().spec(&id).await?;
         let mut spec =
             spec.ok_or_else(|| EngineError::internal("the container's specification is gone"))?;
         spec.limits = limits(&overlaid(spec.limits, asked), host::cpus())?;
-        if owned.record.state.status.is_alive() {
+        let warnings = if owned.record.state.status.is_alive() {
             let request = Request::UpdateLimits {
                 container: id,
                 limits: spec.limits.clone(),
             };
-            self.worker().done(request).await?;
-        }
+            self.warnings(&request).await?
+        } else {
+            self.check_limits(&spec.limits).await?
+        };
         owned.record.request.host.limits = spec.limits.clone();
         self.records()
             .update_container_and_spec(&owned.record, &spec)
             .await?;
         self.tell(EventObject::Container, "update", &owned.record, []);
-        Ok(())
+        Ok(warnings)
+    }
+
+    /// What this host cannot enforce of limits, in words.
+    ///
+    /// # Errors
+    /// If it cannot do what is asked for at all.
+    pub(super) async fn check_limits(&self, limits: &Limits) -> Result<Vec<String>, EngineError> {
+        if *limits == Limits::default() {
+            return Ok(Vec::new());
+        }
+        let limits = limits.clone();
+        self.warnings(&Request::CheckLimits { limits }).await
+    }
+
+    async fn warnings(&self, request: &Request) -> Result<Vec<String>, EngineError> {
+        match self.worker().call(request, Vec::new(), |_| ()).await? {
+            Reply::Warnings(warnings) => Ok(warnings),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// What it uses now.
@@ -114,54 +157,5 @@ impl Engine {
                 record.id
             )))
         }
-    }
-}
-
-/// Limits in which what is set in `new` replaces what was. Swap that was made up for the memory
-/// is made up anew.
-fn overlaid(old: Limits, new: Limits) -> Limits {
-    let made_up = old
-        .memory
-        .is_some_and(|memory| i64::try_from(memory.saturating_mul(2)).ok() == old.memory_swap);
-    let swap = old
-        .memory_swap
-        .filter(|_| !(made_up && new.memory.is_some()));
-    Limits {
-        memory: new.memory.or(old.memory),
-        memory_swap: new.memory_swap.or(swap),
-        memory_reservation: new.memory_reservation.or(old.memory_reservation),
-        nano_cpus: new.nano_cpus.or(old.nano_cpus),
-        cpu_quota: new.cpu_quota.or(old.cpu_quota),
-        cpu_period: new.cpu_period.or(old.cpu_period),
-        cpu_shares: new.cpu_shares.or(old.cpu_shares),
-        cpuset_cpus: new.cpuset_cpus.or(old.cpuset_cpus),
-        cpuset_mems: new.cpuset_mems.or(old.cpuset_mems),
-        pids: new.pids.or(old.pids),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn more_memory_takes_the_swap_that_was_made_up_with_it() {
-        let asked = |memory, memory_swap| Limits {
-            memory: Some(memory),
-            memory_swap,
-            ..Limits::default()
-        };
-        let old = limits(&asked(64 << 20, None), 1).expect("valid");
-        let new = limits(&overlaid(old.clone(), asked(256 << 20, None)), 1).expect("valid");
-        assert_eq!(new.memory_swap, Some(512 << 20));
-        let fixed = overlaid(asked(64 << 20, Some(65 << 20)), asked(256 << 20, None));
-        assert!(limits(&fixed, 1).is_err());
-        let unlimited = overlaid(asked(64 << 20, Some(-1)), asked(256 << 20, None));
-        assert_eq!(unlimited.memory_swap, Some(-1));
-        let other = Limits {
-            pids: Some(9),
-            ..Limits::default()
-        };
-        assert_eq!(overlaid(old.clone(), other).memory_swap, old.memory_swap);
     }
 }

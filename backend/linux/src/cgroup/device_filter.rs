@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
-use super::devices::{DeviceKind, DeviceRule};
+use orlop_model::device::{DeviceKind, DeviceRule};
 
 /// One instruction (`struct bpf_insn`).
 #[repr(C)]
@@ -80,20 +80,26 @@ fn program(rules: &[DeviceRule]) -> Vec<Instruction> {
 fn allow_if(rule: &DeviceRule) -> Vec<Instruction> {
     use register::{ACCESS, KIND, MAJOR, MINOR, RESULT, WANTED};
     let kind = match rule.kind {
-        DeviceKind::Block => BLOCK,
-        DeviceKind::Character => CHARACTER,
+        DeviceKind::All => None,
+        DeviceKind::Block => Some(BLOCK),
+        DeviceKind::Character => Some(CHARACTER),
     };
-    let access = [(rule.make, MAKE), (rule.read, READ), (rule.write, WRITE)]
-        .into_iter()
-        .filter(|(allowed, _)| *allowed)
-        .fold(0, |all, (_, bit)| all | bit);
+    let allowed = rule.access;
+    let access = [
+        (allowed.make, MAKE),
+        (allowed.read, READ),
+        (allowed.write, WRITE),
+    ]
+    .into_iter()
+    .filter(|(allowed, _)| *allowed)
+    .fold(0, |all, (_, bit)| all | bit);
     let mut tests = vec![
-        instruction(code::IF_UNEQUAL, KIND, 0, kind),
         // All that is wanted must be among what is allowed.
         instruction(code::MOVE, WANTED, ACCESS, 0),
         instruction(code::AND, WANTED, 0, access),
         instruction(code::IF_UNEQUAL_REGISTER, WANTED, ACCESS, 0),
     ];
+    tests.extend(kind.map(|kind| instruction(code::IF_UNEQUAL, KIND, 0, kind)));
     for (register, number) in [(MAJOR, rule.major), (MINOR, rule.minor)] {
         // Device numbers have 12 and 20 bits.
         tests.extend(number.map(|n| instruction(code::IF_UNEQUAL, register, 0, n as i32)));
@@ -257,6 +263,18 @@ mod tests {
             !allows(&program, BLOCK, READ, 1, 3),
             "not a character device"
         );
+    }
+
+    #[test]
+    fn further_rules_allow_what_they_say() {
+        let rules = ["b 7:1 r", "a 9:* rw"].map(|rule| rule.parse().expect("rule"));
+        let program = program(&rules);
+        assert!(allows(&program, BLOCK, READ, 7, 1));
+        assert!(!allows(&program, BLOCK, WRITE, 7, 1), "only reading");
+        assert!(!allows(&program, BLOCK, READ, 7, 2), "another number");
+        assert!(allows(&program, BLOCK, READ | WRITE, 9, 5));
+        assert!(allows(&program, CHARACTER, WRITE, 9, 0));
+        assert!(!allows(&program, CHARACTER, MAKE, 9, 0));
     }
 
     #[test]

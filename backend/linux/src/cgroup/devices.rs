@@ -1,55 +1,22 @@
-//! Which devices a container may use: the list as data, and as version 1 takes it.
+//! Which devices a container may use: what every one may, and as version 1 takes it.
 
-use std::fmt;
-
-/// Any number.
-const ANY: Option<u32> = None;
-
-/// Block or character device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeviceKind {
-    /// Block.
-    Block,
-    /// Character.
-    Character,
-}
-
-/// A device, or a group of them, and what may be done with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeviceRule {
-    /// Block or character.
-    pub kind: DeviceKind,
-    /// Major number, or any.
-    pub major: Option<u32>,
-    /// Minor number, or any.
-    pub minor: Option<u32>,
-    /// It may be opened for reading.
-    pub read: bool,
-    /// It may be opened for writing.
-    pub write: bool,
-    /// A node for it may be made.
-    pub make: bool,
-}
+use orlop_model::device::{DeviceAccess, DeviceKind, DeviceRule};
 
 const fn character(major: u32, minor: Option<u32>) -> DeviceRule {
     DeviceRule {
         kind: DeviceKind::Character,
         major: Some(major),
         minor,
-        read: true,
-        write: true,
-        make: true,
+        access: DeviceAccess::ALL,
     }
 }
 
 const fn make_any(kind: DeviceKind) -> DeviceRule {
     DeviceRule {
         kind,
-        major: ANY,
-        minor: ANY,
-        read: false,
-        write: false,
-        make: true,
+        major: None,
+        minor: None,
+        access: DeviceAccess::MAKE,
     }
 }
 
@@ -65,25 +32,18 @@ pub const DEFAULT: [DeviceRule; 10] = [
     character(1, Some(9)), // urandom
     character(5, Some(0)), // tty
     character(5, Some(2)), // ptmx
-    character(136, ANY),   // terminals of its own devpts, console among them
+    character(136, None),  // terminals of its own devpts, console among them
 ];
 
-impl fmt::Display for DeviceRule {
-    /// As `devices.allow` takes it: `c 1:3 rwm`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            DeviceKind::Block => 'b',
-            DeviceKind::Character => 'c',
-        };
-        let number = |n: Option<u32>| n.map_or_else(|| "*".to_owned(), |n| n.to_string());
-        write!(f, "{kind} {}:{} ", number(self.major), number(self.minor))?;
-        for (allowed, letter) in [(self.read, 'r'), (self.write, 'w'), (self.make, 'm')] {
-            if allowed {
-                write!(f, "{letter}")?;
-            }
-        }
-        Ok(())
-    }
+/// The lines for `devices.allow`. Its letter for both kinds would allow everything, whatever
+/// stands behind it: both are named in its place.
+pub(super) fn v1_lines(rule: &DeviceRule) -> Vec<String> {
+    let kinds = match rule.kind {
+        DeviceKind::All => vec![DeviceKind::Block, DeviceKind::Character],
+        kind => vec![kind],
+    };
+    let line = |kind| DeviceRule { kind, ..*rule }.to_string();
+    kinds.into_iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -92,10 +52,16 @@ mod tests {
 
     #[test]
     fn rules_are_written_as_version_1_reads_them() {
-        let lines: Vec<_> = DEFAULT.iter().map(ToString::to_string).collect();
+        let lines: Vec<_> = DEFAULT.iter().flat_map(v1_lines).collect();
         assert_eq!(lines[0], "c *:* m");
         assert_eq!(lines[1], "b *:* m");
         assert_eq!(lines[2], "c 1:3 rwm");
         assert_eq!(lines[9], "c 136:* rwm");
+    }
+
+    #[test]
+    fn a_rule_for_both_kinds_allows_no_more_than_it_says() {
+        let rule = "a 7:* r".parse().expect("rule");
+        assert_eq!(v1_lines(&rule), ["b 7:* r", "c 7:* r"]);
     }
 }

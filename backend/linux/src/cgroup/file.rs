@@ -50,6 +50,20 @@ pub enum CgroupError {
     /// The host has no hierarchy that can do this.
     #[error("this host's control groups cannot {0}")]
     Unsupported(&'static str),
+    /// The host cannot do what was asked for.
+    #[error("{0}")]
+    Refused(String),
+    /// The group above has no real time to give.
+    #[error(
+        "cannot write {value:?} to {path}: the group above gives no real-time budget; write a \
+         larger one to {} first", above(path).display()
+    )]
+    RealTime {
+        /// The file.
+        path: PathBuf,
+        /// What was to be written.
+        value: String,
+    },
     /// The filter for devices could not be put in place.
     #[error("cannot confine {path} to its devices: {source}")]
     Devices {
@@ -58,6 +72,13 @@ pub enum CgroupError {
         /// Why not.
         source: io::Error,
     },
+}
+
+/// The same file of the group above.
+fn above(file: &Path) -> PathBuf {
+    let group = file.parent().and_then(Path::parent);
+    let name = file.file_name().unwrap_or_default();
+    group.map_or_else(PathBuf::new, |group| group.join(name))
 }
 
 impl CgroupError {
@@ -70,7 +91,10 @@ impl CgroupError {
             | Self::Create { source, .. }
             | Self::Remove { source, .. }
             | Self::Devices { source, .. } => source.kind() == io::ErrorKind::NotFound,
-            Self::NotFrozen { .. } | Self::Unsupported(_) => false,
+            Self::NotFrozen { .. }
+            | Self::Unsupported(_)
+            | Self::Refused(_)
+            | Self::RealTime { .. } => false,
         }
     }
 }

@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use orlop_model::limits::Limits;
+use orlop_model::device::DeviceRule;
 use orlop_model::stats::Stats;
 
 use super::device_filter;
-use super::devices::DeviceRule;
+use super::devices::v1_lines;
 use super::file::{CgroupError, read, tree, write};
 use super::layout::{Controller, Layout};
-use super::plan::{self, Place, Plan};
 use super::stats;
 use super::v1::V1Group;
 use super::v2::V2Group;
@@ -29,9 +28,9 @@ const REMOVE_PAUSE: Duration = Duration::from_millis(10);
 /// A container's group. Making one of these touches nothing.
 #[derive(Debug, Clone)]
 pub struct Cgroup {
-    layout: Layout,
+    pub(super) layout: Layout,
     v1: Vec<V1Group>,
-    v2: Option<V2Group>,
+    pub(super) v2: Option<V2Group>,
 }
 
 impl Cgroup {
@@ -63,39 +62,6 @@ impl Cgroup {
         self.v2.as_ref().map_or(Ok(()), V2Group::create)
     }
 
-    /// Sets the limits of a fresh group; what the host cannot enforce comes back in words.
-    ///
-    /// # Errors
-    /// If the kernel refuses a limit.
-    pub fn limit(&self, limits: &Limits) -> Result<Vec<String>, CgroupError> {
-        self.write_all(plan::initial(limits, &self.layout))
-    }
-
-    /// Changes the limits of a group in use to exactly these.
-    ///
-    /// # Errors
-    /// If the kernel refuses a limit, as one below what is in use.
-    pub fn change_limits(&self, limits: &Limits) -> Result<Vec<String>, CgroupError> {
-        self.write_all(plan::update(limits, &self.layout))
-    }
-
-    fn write_all(&self, plan: Plan) -> Result<Vec<String>, CgroupError> {
-        for step in plan.writes {
-            let directory = match step.place {
-                Place::V1(controller) => self.v1_with(controller).map(|g| &g.path),
-                Place::V2 => self.v2.as_ref().map(|g| &g.path),
-            };
-            let Some(directory) = directory else {
-                continue; // the plan was made from the same layout
-            };
-            match write(&directory.join(step.file), &step.value) {
-                Err(error) if step.optional && error.is_missing() => {}
-                result => result?,
-            }
-        }
-        Ok(plan.warnings)
-    }
-
     /// Allows these devices and no others. Without it every device can be used.
     ///
     /// # Errors
@@ -103,9 +69,9 @@ impl Cgroup {
     pub fn allow_devices(&self, rules: &[DeviceRule]) -> Result<(), CgroupError> {
         if let Some(group) = self.v1_with(Controller::Devices) {
             write(&group.path.join("devices.deny"), "a")?;
-            return rules
-                .iter()
-                .try_for_each(|rule| write(&group.path.join("devices.allow"), &rule.to_string()));
+            let allow = group.path.join("devices.allow");
+            let mut lines = rules.iter().flat_map(v1_lines);
+            return lines.try_for_each(|line| write(&allow, &line));
         }
         let Some(group) = &self.v2 else {
             return Err(CgroupError::Unsupported(
@@ -291,7 +257,7 @@ impl Cgroup {
         self.v1.iter().map(|group| &group.path).chain(v2)
     }
 
-    fn v1_with(&self, controller: Controller) -> Option<&V1Group> {
+    pub(super) fn v1_with(&self, controller: Controller) -> Option<&V1Group> {
         self.v1.iter().find(|group| group.has(controller))
     }
 }

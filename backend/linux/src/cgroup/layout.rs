@@ -23,11 +23,13 @@ pub enum Controller {
     Blkio,
     /// Number of processes.
     Pids,
+    /// Huge pages.
+    Hugetlb,
 }
 
 impl Controller {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Cpu,
         Self::Cpuacct,
         Self::Cpuset,
@@ -36,6 +38,7 @@ impl Controller {
         Self::Freezer,
         Self::Blkio,
         Self::Pids,
+        Self::Hugetlb,
     ];
 
     /// Its name in version 1.
@@ -50,6 +53,7 @@ impl Controller {
             Self::Freezer => "freezer",
             Self::Blkio => "blkio",
             Self::Pids => "pids",
+            Self::Hugetlb => "hugetlb",
         }
     }
 
@@ -58,7 +62,9 @@ impl Controller {
     pub fn v2_name(self) -> Option<&'static str> {
         match self {
             Self::Blkio => Some("io"),
-            Self::Cpu | Self::Cpuset | Self::Memory | Self::Pids => Some(self.name()),
+            Self::Cpu | Self::Cpuset | Self::Memory | Self::Pids | Self::Hugetlb => {
+                Some(self.name())
+            }
             Self::Cpuacct | Self::Devices | Self::Freezer => None,
         }
     }
@@ -287,7 +293,7 @@ mod tests {
     #[test]
     fn version_2_has_other_names() {
         let found = v2_controllers("cpuset cpu io memory hugetlb pids rdma\n");
-        assert_eq!(found.len(), 5);
+        assert_eq!(found.len(), 6);
         assert!(found.contains(&Controller::Blkio));
     }
 

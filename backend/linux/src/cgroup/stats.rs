@@ -1,9 +1,10 @@
 //! Counters of a control group as numbers. Parsing is pure; a counter that a host lacks is 0.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use orlop_model::stats::Stats;
+use orlop_model::stats::{BlockCount, Stats};
 
 /// Nanoseconds in the microsecond that version 2 counts in.
 const NANOS_PER_MICRO: u64 = 1_000;
@@ -43,7 +44,12 @@ pub(super) fn v1_cpu(stats: &mut Stats, cpu: &Path, cpuacct: &Path) {
     stats.cpu_nanos = group.number("cpuacct.usage");
     stats.cpu_user_nanos = group.number("cpuacct.usage_user");
     stats.cpu_system_nanos = group.number("cpuacct.usage_sys");
+    stats.cpu_nanos_each = (group.text("cpuacct.usage_percpu"))
+        .split_ascii_whitespace()
+        .filter_map(|nanos| nanos.parse().ok())
+        .collect();
     let text = Group(cpu).text("cpu.stat");
+    stats.cpu_periods = field(&text, "nr_periods").unwrap_or_default();
     stats.cpu_throttled_periods = field(&text, "nr_throttled").unwrap_or_default();
     stats.cpu_throttled_nanos = field(&text, "throttled_time").unwrap_or_default();
 }
@@ -54,8 +60,19 @@ pub(super) fn v1_memory(stats: &mut Stats, path: &Path) {
     stats.memory_usage = group.number("memory.usage_in_bytes");
     stats.memory_max_usage = group.number("memory.max_usage_in_bytes");
     stats.memory_limit = group.limit("memory.limit_in_bytes");
-    let text = group.text("memory.stat");
-    stats.memory_inactive_file = field(&text, "total_inactive_file").unwrap_or_default();
+    stats.memory_failures = group.number("memory.failcnt");
+    stats.memory_details = details(&group.text("memory.stat"));
+    let inactive = stats.memory_details.get("total_inactive_file");
+    stats.memory_inactive_file = inactive.copied().unwrap_or_default();
+}
+
+/// Every `name number` line.
+fn details(text: &str) -> BTreeMap<String, u64> {
+    let pair = |line: &str| {
+        let (name, number) = line.split_once(' ')?;
+        Some((name.to_owned(), number.trim().parse().ok()?))
+    };
+    text.lines().filter_map(pair).collect()
 }
 
 /// Processes, in both versions.
@@ -68,8 +85,8 @@ pub(super) fn pids(stats: &mut Stats, path: &Path) {
 /// Block devices in version 1.
 pub(super) fn v1_blkio(stats: &mut Stats, path: &Path) {
     let group = Group(path);
-    let text = group.text("blkio.throttle.io_service_bytes_recursive");
-    (stats.block_read, stats.block_write) = v1_block_bytes(&text);
+    let counts = |file| v1_block(&group.text(&format!("blkio.throttle.{file}_recursive")));
+    block(stats, counts("io_service_bytes"), counts("io_serviced"));
 }
 
 /// Everything that version 2 counts with these controllers' files there.
@@ -79,10 +96,28 @@ pub(super) fn v2(stats: &mut Stats, path: &Path) {
     stats.memory_usage = group.number("memory.current");
     stats.memory_max_usage = group.number("memory.peak");
     stats.memory_limit = group.limit("memory.max");
-    let text = group.text("memory.stat");
-    stats.memory_inactive_file = field(&text, "inactive_file").unwrap_or_default();
+    let events = group.text("memory.events");
+    stats.memory_failures = field(&events, "oom").unwrap_or_default();
+    stats.memory_details = details(&group.text("memory.stat"));
+    let inactive = stats.memory_details.get("inactive_file");
+    stats.memory_inactive_file = inactive.copied().unwrap_or_default();
     pids(stats, path);
-    (stats.block_read, stats.block_write) = v2_block_bytes(&group.text("io.stat"));
+    let text = group.text("io.stat");
+    let counts = |keys| v2_block(&text, keys);
+    block(
+        stats,
+        counts(["rbytes", "wbytes"]),
+        counts(["rios", "wios"]),
+    );
+}
+
+fn block(stats: &mut Stats, bytes: Vec<BlockCount>, operations: Vec<BlockCount>) {
+    let sum = |way: &str| {
+        let of_way = bytes.iter().filter(|c| c.way.eq_ignore_ascii_case(way));
+        of_way.map(|c| c.count).sum()
+    };
+    (stats.block_read, stats.block_write) = (sum("read"), sum("write"));
+    (stats.block_bytes, stats.block_operations) = (bytes, operations);
 }
 
 /// CPU time in version 2, which every group counts.
@@ -92,6 +127,7 @@ pub(super) fn v2_cpu(stats: &mut Stats, path: &Path) {
     stats.cpu_nanos = nanos("usage_usec");
     stats.cpu_user_nanos = nanos("user_usec");
     stats.cpu_system_nanos = nanos("system_usec");
+    stats.cpu_periods = field(&text, "nr_periods").unwrap_or_default();
     stats.cpu_throttled_periods = field(&text, "nr_throttled").unwrap_or_default();
     stats.cpu_throttled_nanos = nanos("throttled_usec");
 }
@@ -113,28 +149,47 @@ pub(super) fn host(stats: &mut Stats) {
     }
 }
 
-/// Bytes read and written in the text of `blkio.throttle.io_service_bytes_recursive`.
-fn v1_block_bytes(text: &str) -> (u64, u64) {
-    let sum = |way: &str| {
-        text.lines()
-            .filter_map(|line| {
-                // 254:0 Read 4096
-                let mut words = line.split_ascii_whitespace().skip(1);
-                (words.next() == Some(way)).then(|| words.next()?.parse::<u64>().ok())?
-            })
-            .sum()
+/// The counters in a text of `major:minor Way number` lines; the last line is a sum without device.
+fn v1_block(text: &str) -> Vec<BlockCount> {
+    let count = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        let (major, minor) = numbers(words.next()?)?;
+        Some(BlockCount {
+            major,
+            minor,
+            way: words.next()?.to_owned(),
+            count: words.next()?.parse().ok()?,
+        })
     };
-    (sum("Read"), sum("Write"))
+    text.lines().filter_map(count).collect()
 }
 
-/// Bytes read and written in the text of `io.stat`.
-fn v2_block_bytes(text: &str) -> (u64, u64) {
-    let sum = |key: &str| {
-        text.split_ascii_whitespace()
-            .filter_map(|word| word.strip_prefix(key)?.parse::<u64>().ok())
-            .sum()
-    };
-    (sum("rbytes="), sum("wbytes="))
+/// The counters under two keys, for reading and for writing, in the text of `io.stat`.
+fn v2_block(text: &str, keys: [&str; 2]) -> Vec<BlockCount> {
+    let mut counts = Vec::new();
+    for line in text.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let Some((major, minor)) = words.next().and_then(numbers) else {
+            continue;
+        };
+        for (key, number) in words.filter_map(|word| word.split_once('=')) {
+            let way = keys.iter().position(|k| *k == key);
+            if let (Some(way), Ok(count)) = (way, number.parse()) {
+                counts.push(BlockCount {
+                    major,
+                    minor,
+                    way: ["read", "write"][way].to_owned(),
+                    count,
+                });
+            }
+        }
+    }
+    counts
+}
+
+fn numbers(device: &str) -> Option<(u32, u32)> {
+    let (major, minor) = device.split_once(':')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// Nanoseconds of all CPUs, and how many there are, in the text of `/proc/stat`.
@@ -169,12 +224,30 @@ mod tests {
     }
 
     #[test]
-    fn block_bytes_are_summed_over_devices() {
+    fn block_devices_are_counted_each_and_summed() {
         let v1 = "254:0 Read 4096\n254:0 Write 10\n254:0 Sync 1\n8:0 Read 4\nTotal 4111\n";
-        assert_eq!(v1_block_bytes(v1), (4_100, 10));
+        let mut stats = Stats::default();
+        block(&mut stats, v1_block(v1), Vec::new());
+        assert_eq!((stats.block_read, stats.block_write), (4_100, 10));
+        let sync = &stats.block_bytes[2];
+        assert_eq!(
+            (sync.major, sync.minor, sync.way.as_str()),
+            (254, 0, "Sync")
+        );
         let v2 = "8:16 rbytes=1459200 wbytes=314773504 rios=192\n8:0 rbytes=800 wbytes=4\n";
-        assert_eq!(v2_block_bytes(v2), (1_460_000, 314_773_508));
-        assert_eq!(v2_block_bytes(""), (0, 0));
+        let count = |keys| v2_block(v2, keys);
+        block(
+            &mut stats,
+            count(["rbytes", "wbytes"]),
+            count(["rios", "wios"]),
+        );
+        assert_eq!(
+            (stats.block_read, stats.block_write),
+            (1_460_000, 314_773_508)
+        );
+        assert_eq!(stats.block_operations.len(), 1);
+        assert_eq!(stats.block_operations[0].count, 192);
+        assert!(v2_block("", ["rbytes", "wbytes"]).is_empty());
     }
 
     #[test]

@@ -30,38 +30,32 @@ impl V2Group {
         }
     }
 
-    /// Makes the group and its parent, unless they are there, with the controllers handed down.
+    /// Makes the group and its parent, unless they are there, with the controllers handed down
+    /// that every container needs.
     pub(super) fn create(&self) -> Result<(), CgroupError> {
+        let needed: Vec<_> = (self.controllers.iter().copied())
+            .filter(|controller| *controller != Controller::Hugetlb)
+            .collect();
         if let Some(parent) = self.path.parent() {
             if let Some(root) = parent.parent() {
-                self.hand_down(root)?;
+                hand_down(root, &needed)?;
             }
             make(parent)?;
-            self.hand_down(parent)?;
+            hand_down(parent, &needed)?;
         }
         make(&self.path)
     }
 
-    /// Lets the groups below `group` have our controllers. Most times they have them already, and
-    /// then nothing is written: the write is slow.
-    fn hand_down(&self, group: &Path) -> Result<(), CgroupError> {
-        if self.controllers.is_empty() {
-            return Ok(());
+    /// Lets the group have a controller that few containers need.
+    pub(super) fn fetch(&self, controller: Controller) -> Result<(), CgroupError> {
+        let parent = self.path.parent();
+        for group in [parent.and_then(Path::parent), parent]
+            .into_iter()
+            .flatten()
+        {
+            hand_down(group, &[controller])?;
         }
-        let file = group.join("cgroup.subtree_control");
-        let have = v2_controllers(&read(&file)?);
-        let missing: Vec<_> = self
-            .controllers
-            .iter()
-            .filter(|c| !have.contains(c))
-            .filter_map(|c| c.v2_name())
-            .map(|name| format!("+{name}"))
-            .collect();
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            write(&file, &missing.join(" "))
-        }
+        Ok(())
     }
 
     /// Moves a process, with all its threads, into the group.
@@ -110,5 +104,26 @@ impl V2Group {
             Err(error) => Err(error),
             Ok(()) => Ok(true),
         }
+    }
+}
+
+/// Lets the groups below `group` have these controllers. Most times they have them already, and
+/// then nothing is written: the write is slow.
+fn hand_down(group: &Path, controllers: &[Controller]) -> Result<(), CgroupError> {
+    if controllers.is_empty() {
+        return Ok(());
+    }
+    let file = group.join("cgroup.subtree_control");
+    let have = v2_controllers(&read(&file)?);
+    let missing: Vec<_> = controllers
+        .iter()
+        .filter(|c| !have.contains(c))
+        .filter_map(|c| c.v2_name())
+        .map(|name| format!("+{name}"))
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        write(&file, &missing.join(" "))
     }
 }

@@ -2,6 +2,7 @@
 
 mod devices;
 mod join;
+mod nodes;
 mod place;
 mod privilege;
 mod program;
@@ -27,7 +28,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use join::{Join, join};
 
 use crate::failure::Step as _;
-use crate::plan::{Owned, PreparedMount, sysctl_path};
+use crate::plan::{DeviceNode, Owned, PreparedMount, sysctl_path};
 
 /// Installs the system call filter; given by whoever knows it.
 pub(crate) type InstallFilter<'a> = &'a dyn Fn() -> std::io::Result<()>;
@@ -71,6 +72,7 @@ pub(crate) struct Init<'a> {
     /// Where the root is attached for the moment before it becomes `/`.
     pub(crate) root_point: &'a std::path::Path,
     pub(crate) mounts: Vec<PreparedMount>,
+    pub(crate) devices: Vec<DeviceNode>,
     pub(crate) filter: InstallFilter<'a>,
     pub(crate) enter_cgroups: EnterCgroups<'a>,
     pub(crate) wait_for_attach: bool,
@@ -133,6 +135,7 @@ fn start(init: Init<'_>) -> Result<std::convert::Infallible, Failure> {
         mapped,
         root_point,
         mounts,
+        devices: granted,
         filter,
         enter_cgroups,
         wait_for_attach,
@@ -159,6 +162,7 @@ fn start(init: Init<'_>) -> Result<std::convert::Infallible, Failure> {
     devices::make(!mapped, &all.unwrap_or_default())?;
     rootfs::attach(mounts)?;
     rootfs::mount_memory(&spec.mounts)?;
+    nodes::make(&granted)?;
     if spec.namespaces.uts == Share::Own {
         nix::unistd::sethostname(&spec.hostname).step("setting the host name")?;
         if !spec.domainname.is_empty() {

@@ -292,6 +292,7 @@ pub(super) fn mask() -> Result<(), Failure> {
         RDONLY | NOSUID | NODEV | NOEXEC,
     )
     .step("making an empty folder")?;
+    let mut attached = false;
     let masked = MASKED.iter().map(|path| (*path).to_owned());
     for path in masked.chain(thermal_counters()) {
         let Some(over) = existing(&path)? else {
@@ -300,6 +301,12 @@ pub(super) fn mask() -> Result<(), Failure> {
         let what = || format!("masking {path}");
         let stat = nix::sys::stat::fstat(&over).step(what())?;
         let is_directory = stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFDIR;
+        if is_directory && !attached {
+            // Before Linux 6.15 only a mount that is attached somewhere can be copied.
+            mount::attach(&empty, over).step(what())?;
+            attached = true;
+            continue;
+        }
         let cover = if is_directory {
             mount::copy_of_fd(empty.as_fd(), false)
         } else {

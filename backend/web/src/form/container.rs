@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-use orlop_model::limits::Limits;
 use orlop_model::mount::Mount;
 use orlop_model::namespace::{NamespaceMode, NamespaceRequest};
 use orlop_model::network::{NetworkMode, PublishedPort};
@@ -11,6 +10,10 @@ use orlop_model::request::{ContainerRequest, HostRequest, RestartPolicy};
 use serde::Deserialize;
 
 use super::{Errors, arguments, pairs, pairs_or_names, words};
+
+mod limits;
+
+pub(crate) use limits::LimitsForm;
 
 /// The least memory a container can be limited to; less does not even start a program.
 const MEMORY_MIN: u64 = 6 << 20;
@@ -34,9 +37,8 @@ pub(crate) struct ContainerForm {
     pub(crate) cgroupns: String,
     pub(crate) volumes: String,
     pub(crate) tmpfs: String,
-    pub(crate) memory: String,
-    pub(crate) cpus: String,
-    pub(crate) pids: String,
+    #[serde(flatten)]
+    pub(crate) limits: LimitsForm,
     pub(crate) restart: String,
     pub(crate) tty: String,
     pub(crate) workdir: String,
@@ -59,7 +61,7 @@ pub(crate) struct ContainerForm {
 
 impl ContainerForm {
     /// Fields beside which the engine's own objections can stand.
-    pub(crate) const FIELDS: [&'static str; 25] = [
+    pub(crate) const FIELDS: [&'static str; 33] = [
         "image",
         "name",
         "command",
@@ -85,6 +87,14 @@ impl ContainerForm {
         "uts",
         "userns",
         "cgroupns",
+        "memory_swap",
+        "memory_reservation",
+        "cpu_shares",
+        "cpuset_cpus",
+        "blkio_weight",
+        "block_rates",
+        "devices",
+        "device_rules",
     ];
 
     /// Whether the container shall be started at once.
@@ -144,7 +154,8 @@ impl ContainerForm {
             ports: errors.take("ports", ports(&self.ports)),
             publish_all: is_on(&self.publish_all),
             restart,
-            limits: self.limits(errors),
+            limits: self.limits.limits(errors),
+            devices: self.limits.devices(errors),
             network: errors.take("network", network(&self.network)),
             namespaces: self.namespaces(errors),
             privileged: is_on(&self.privileged),
@@ -185,19 +196,6 @@ impl ContainerForm {
             .collect();
         mounts.extend(errors.take("tmpfs", tmpfs));
         mounts
-    }
-
-    fn limits(&self, errors: &mut Errors) -> Limits {
-        let memory = size(errors, "memory", &self.memory);
-        if memory.is_some_and(|bytes| bytes < MEMORY_MIN) {
-            errors.add("memory", "At least 6m are needed");
-        }
-        Limits {
-            memory,
-            nano_cpus: errors.take("cpus", cpus(&self.cpus)),
-            pids: optional::<u32>(errors, "pids", &self.pids).map(i64::from),
-            ..Limits::default()
-        }
     }
 }
 

@@ -14,7 +14,7 @@ use actix_web::web::FormConfig;
 use orlop_engine::{EngineError, ErrorKind};
 
 pub(crate) use argument::arguments;
-pub(crate) use container::ContainerForm;
+pub(crate) use container::{ContainerForm, LimitsForm};
 pub(crate) use context::{Kind, context_path, kind_of};
 pub(crate) use lines::{pairs, pairs_or_names, words};
 pub(crate) use parts::{FilePart, Parts};

@@ -25,11 +25,11 @@ use orlop_wire::fault::{self, Point};
 use orlop_wire::reply::{Failure, FailureKind, Reply, Started};
 use orlop_wire::request::Start;
 
-use super::failures::file_failure;
+use super::failures::{file_failure, limit_failure};
 use super::shared::{MEMORY, Shared};
 use super::stage::Stage;
 use super::users::Users;
-use super::{networks, release, volumes};
+use super::{devices, networks, release, volumes};
 use crate::context::{Context, internal};
 use crate::policy::Policy;
 
@@ -88,11 +88,11 @@ fn begin(
     let cgroup = context.cgroup(&spec.id);
     let fail = |error: cgroup::CgroupError| internal(error.to_string());
     cgroup.create().map_err(fail)?;
-    let warnings = cgroup.limit(&spec.limits).map_err(fail)?;
+    let limits = devices::numbered(&spec.limits)?;
+    let warnings = cgroup.limit(&limits).map_err(limit_failure)?;
+    let granted = devices::granted(policy, spec)?;
     if !spec.security.privileged {
-        cgroup
-            .allow_devices(&cgroup::devices::DEFAULT)
-            .map_err(fail)?;
+        cgroup.allow_devices(&granted.rules).map_err(fail)?;
     }
     fault::reach(Point::StartCgroup);
     let ports = match &spec.network {
@@ -107,6 +107,7 @@ fn begin(
         root: root(stage, spec, &folders, users.as_ref())?,
         root_point: &folders.root_point,
         mounts: mounts(stage, policy, spec, &folders, users.as_ref(), shared.memory)?,
+        devices: granted.nodes,
         filter: &install,
         enter_cgroups: &|| cgroup.enter_v1().map_err(io::Error::other),
         wait_for_attach,
@@ -123,7 +124,11 @@ fn begin(
     fault::reach(Point::StartPrepared);
     let born = start_container(launch)?;
     fault::reach(Point::StartBorn);
-    connect(context, spec, born.pid)?;
+    let born = match connect(context, spec, born.pid) {
+        Ok(()) => born,
+        // One that has ended can have no network; it says better why.
+        Err(failure) => return Err(born.failure().unwrap_or(failure)),
+    };
     fault::reach(Point::StartConnected);
     let pid = born.release()?;
     fault::reach(Point::StartReleased);

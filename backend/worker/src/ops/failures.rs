@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 
 use nix::errno::Errno;
 use orlop_image::layer::ReadError;
+use orlop_linux::cgroup::CgroupError;
 use orlop_storage::accounts::AccountError;
 use orlop_storage::apply::ApplyError;
 use orlop_storage::confine::FileError;
@@ -17,6 +18,16 @@ use orlop_wire::reply::{Failure, FailureKind};
 
 fn failure(kind: FailureKind, error: &impl std::error::Error) -> Failure {
     Failure::new(kind, error.to_string())
+}
+
+/// What the kernel refuses to set is the asker's mistake; what the host lacks is nobody's.
+pub(crate) fn limit_failure(error: CgroupError) -> Failure {
+    let kind = match &error {
+        CgroupError::Refused(_) | CgroupError::Unsupported(_) => FailureKind::Unsupported,
+        CgroupError::Write { .. } | CgroupError::RealTime { .. } => FailureKind::Invalid,
+        _ => FailureKind::Internal,
+    };
+    failure(kind, &error)
 }
 
 /// Something on disk that is not there is the asker's mistake; all else is the host's.

@@ -4,6 +4,7 @@ pub(crate) mod bootstrap;
 pub(crate) mod containers;
 mod contexts;
 mod copies;
+mod devices;
 pub(crate) mod exec;
 mod failures;
 mod files;

@@ -11,6 +11,8 @@ use orlop_wire::record::ShimState;
 use orlop_wire::reply::{Failure, FailureKind, Reply};
 use orlop_wire::request::Target;
 
+use super::devices;
+use super::failures::limit_failure;
 use super::release::read_state;
 use crate::context::{Context, internal};
 
@@ -60,7 +62,17 @@ pub(crate) fn update(
     id: &ContainerId,
     limits: &Limits,
 ) -> Result<Reply, Failure> {
-    let changed = context.cgroup(id).change_limits(limits);
-    changed.map_err(|error| Failure::new(FailureKind::Invalid, error.to_string()))?;
-    Ok(Reply::Done)
+    let limits = devices::numbered(limits)?;
+    let warnings = context.cgroup(id).change_limits(&limits);
+    Ok(Reply::Warnings(warnings.map_err(limit_failure)?))
+}
+
+/// Says what this host makes of limits, before there is a container.
+pub(crate) fn check(context: &Context, limits: &Limits) -> Result<Reply, Failure> {
+    let limits = devices::numbered(limits)?;
+    let plan = orlop_linux::cgroup::plan::initial(&limits, &context.cgroups);
+    match plan.refusals.into_iter().next() {
+        Some(refusal) => Err(Failure::new(FailureKind::Unsupported, refusal)),
+        None => Ok(Reply::Warnings(plan.warnings)),
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use orlop_linux::capability::CapabilitySet;
+use orlop_model::device::Devices;
 use orlop_model::id::{ContainerId, ExecId};
 use orlop_model::limits::Limits;
 use orlop_model::namespace::Namespaces;
@@ -29,6 +30,7 @@ pub(crate) fn program(host: &Host, args: &[&str]) -> ContainerSpec {
         network: Network::None,
         namespaces: Namespaces::default(),
         limits: Limits::default(),
+        devices: Devices::default(),
         security: security(),
         shm_size: 64 << 20,
         init: false,

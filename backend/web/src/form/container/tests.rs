@@ -31,9 +31,12 @@ fn every_field_arrives_in_its_place() {
         ports: "8080:80\n127.0.0.1:5353:53/udp".to_owned(),
         volumes: "/srv:/data:ro\ncache:/var/cache".to_owned(),
         tmpfs: "/tmp:size=16m".to_owned(),
-        memory: "512m".to_owned(),
-        cpus: "1.5".to_owned(),
-        pids: "100".to_owned(),
+        limits: LimitsForm {
+            memory: "512m".to_owned(),
+            cpus: "1.5".to_owned(),
+            pids: "100".to_owned(),
+            ..LimitsForm::default()
+        },
         restart: "on-failure:3".to_owned(),
         tty: "on".to_owned(),
         network: "none".to_owned(),
@@ -70,9 +73,12 @@ fn all_that_is_wrong_is_said_at_once_and_beside_its_field() {
         ports: "99999:80".to_owned(),
         volumes: "a:b".to_owned(),
         tmpfs: "relative".to_owned(),
-        memory: "much".to_owned(),
-        cpus: "-1".to_owned(),
-        pids: "many".to_owned(),
+        limits: LimitsForm {
+            memory: "much".to_owned(),
+            cpus: "-1".to_owned(),
+            pids: "many".to_owned(),
+            ..LimitsForm::default()
+        },
         restart: "sometimes".to_owned(),
         workdir: "relative".to_owned(),
         hostname: "under_score".to_owned(),
@@ -99,8 +105,16 @@ fn limits_that_cannot_work_are_refused() {
         change(&mut form);
         form.request().expect_err("refused")
     };
-    assert!(!wrong(|f| f.memory = "1k".into()).of("memory").is_empty());
-    assert!(!wrong(|f| f.cpus = "NaN".into()).of("cpus").is_empty());
+    assert!(
+        !wrong(|f| f.limits.memory = "1k".into())
+            .of("memory")
+            .is_empty()
+    );
+    assert!(
+        !wrong(|f| f.limits.cpus = "NaN".into())
+            .of("cpus")
+            .is_empty()
+    );
     let both = wrong(|f| {
         f.auto_remove = "on".into();
         f.restart = "always".into();

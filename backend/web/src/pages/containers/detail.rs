@@ -221,11 +221,25 @@ fn restart_words(policy: RestartPolicy) -> String {
 fn limits(container: &Container) -> Vec<(&'static str, String)> {
     let limits = &container.request.host.limits;
     let cpus = limits.nano_cpus.map(|n| format!("{}", n as f64 / 1e9));
+    let shown = &container.request.host.devices.shown;
+    let devices: Vec<_> = shown.iter().map(ToString::to_string).collect();
+    let devices = devices.join(", ");
     let pids = limits.pids.filter(|n| *n > 0).map(|n| n.to_string());
     [
         ("Memory", limits.memory.map(words::bytes)),
         ("CPUs", cpus),
         ("Processes", pids),
+        (
+            "Memory left alone",
+            limits.memory_reservation.map(words::bytes),
+        ),
+        (
+            "Share of CPU time",
+            limits.cpu_shares.map(|n| n.to_string()),
+        ),
+        ("Which CPUs", limits.cpuset_cpus.clone()),
+        ("Share of disks", limits.block.weight.map(|n| n.to_string())),
+        ("Devices", Some(devices).filter(|list| !list.is_empty())),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))

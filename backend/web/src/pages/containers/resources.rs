@@ -1,4 +1,5 @@
-//! What a container uses: figures, the last minute as lines, its processes.
+//! What a container uses: figures, the last minute as lines, its processes; and other limits for
+//! it while it runs.
 
 use actix_web::web;
 use askama::Template;
@@ -8,9 +9,11 @@ use orlop_engine::ErrorKind;
 use orlop_model::stats::Stats;
 
 use super::detail::Head;
-use crate::auth::Visitor;
+use crate::auth::{Command, Visitor};
 use crate::error::Problem;
-use crate::shell::Shell;
+use crate::form::{ContainerForm, Errors, LimitsForm};
+use crate::respond::{Outcome, SeeOther};
+use crate::shell::{Flash, Shell};
 use crate::state::State;
 use crate::words;
 
@@ -41,6 +44,8 @@ pub(crate) struct ResourcesPage {
     tab: &'static str,
     usage: Option<Usage>,
     processes: Processes,
+    form: LimitsForm,
+    errors: Errors,
 }
 
 /// `GET /containers/{id}/resources`
@@ -49,7 +54,41 @@ pub(crate) async fn page(
     visitor: Visitor,
     which: web::Path<String>,
 ) -> Result<ResourcesPage, Problem> {
-    let container = state.engine.inspect_container(&which).await?;
+    let shell = visitor.shell("containers");
+    let nothing = (LimitsForm::default(), Errors::default());
+    show(&state, shell, &which, nothing).await
+}
+
+/// `POST /containers/{id}/limits`
+pub(crate) async fn change(
+    state: web::Data<State>,
+    which: web::Path<String>,
+    Command { form, shell }: Command<LimitsForm>,
+) -> Result<Outcome<ResourcesPage>, Problem> {
+    let mut errors = Errors::default();
+    let limits = form.limits(&mut errors);
+    if errors.is_empty() {
+        match state.engine.update_container(&which, limits, None).await {
+            Ok(warnings) => {
+                let words = format!("Limits changed. {}", warnings.join(" "));
+                let next = SeeOther::to(format!("/containers/{which}/resources"));
+                return Ok(Outcome::Next(next.saying(&Flash::good(words))));
+            }
+            Err(error) => errors = Errors::refuse(error, &ContainerForm::FIELDS)?,
+        }
+    }
+    let shell = shell.section("containers");
+    let page = show(&state, shell, &which, (form, errors)).await?;
+    Ok(Outcome::again(page))
+}
+
+async fn show(
+    state: &State,
+    shell: Shell,
+    which: &str,
+    (form, errors): (LimitsForm, Errors),
+) -> Result<ResourcesPage, Problem> {
+    let container = state.engine.inspect_container(which).await?;
     let id = container.id.as_str();
     let alive = container.state.status.is_alive();
     let (mut usage, mut processes) = (None, Processes::default());
@@ -63,11 +102,13 @@ pub(crate) async fn page(
         }
     }
     Ok(ResourcesPage {
-        shell: visitor.shell("containers"),
+        shell,
         head: Head::from(&container),
         tab: "resources",
         usage,
         processes,
+        form,
+        errors,
     })
 }
 

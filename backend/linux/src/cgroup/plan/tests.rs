@@ -1,13 +1,20 @@
 //! The files that limits become, on both versions.
 
-use super::*;
-use crate::cgroup::layout::{Hierarchy, Unified};
+use orlop_model::device::BlockDevice;
+use orlop_model::limits::{BlockLimits, BlockRate, BlockWeight, HugePageLimit, Limits};
 
-const CONTROLLERS: [Controller; 4] = [
+use super::block::io_weight;
+use super::cpu::weight_of;
+use super::*;
+use crate::cgroup::layout::{Controller, Hierarchy, Layout, Unified};
+
+const CONTROLLERS: [Controller; 6] = [
     Controller::Cpu,
     Controller::Cpuset,
     Controller::Memory,
     Controller::Pids,
+    Controller::Blkio,
+    Controller::Hugetlb,
 ];
 
 fn v1() -> Layout {
@@ -34,12 +41,14 @@ fn v2() -> Layout {
 
 fn lines(plan: &Plan) -> Vec<String> {
     let line = |w: &Write| {
-        format!(
-            "{} = {}{}",
-            w.file,
-            w.value,
-            if w.optional { " ?" } else { "" }
-        )
+        let lacking = match &w.lacking {
+            Lacking::Fail => String::new(),
+            Lacking::Ignore => " ?".to_owned(),
+            Lacking::Warn(_) => " or a warning".to_owned(),
+            Lacking::Refuse(_) => " or a refusal".to_owned(),
+            Lacking::Instead(other) => format!(" or {} = {}", other.file, other.value),
+        };
+        format!("{} = {}{lacking}", w.file, w.value)
     };
     plan.writes.iter().map(line).collect()
 }
@@ -99,6 +108,7 @@ fn no_limits_are_no_writes_on_a_fresh_group_and_free_one_in_use() {
             "memory.memsw.limit_in_bytes = -1 ?",
             "memory.limit_in_bytes = -1",
             "memory.soft_limit_in_bytes = -1",
+            "memory.oom_control = 0 ?",
             "cpu.shares = 1024",
             "cpu.cfs_quota_us = -1",
             "cpu.cfs_period_us = 100000",
@@ -158,4 +168,104 @@ fn tiny_quotas_are_raised_to_what_the_kernel_takes() {
         ..Limits::default()
     };
     assert_eq!(lines(&initial(&limits, &v2())), ["cpu.max = 1000 100000"]);
+}
+
+fn device() -> BlockDevice {
+    BlockDevice::Number(8, 16)
+}
+
+fn rate(rate: u64) -> Vec<BlockRate> {
+    let device = device();
+    vec![BlockRate { device, rate }]
+}
+
+fn block() -> Limits {
+    Limits {
+        block: BlockLimits {
+            weight: Some(500),
+            device_weights: vec![BlockWeight {
+                device: device(),
+                weight: 10,
+            }],
+            read_bps: rate(1_048_576),
+            write_bps: rate(2_048),
+            write_iops: rate(7),
+            ..BlockLimits::default()
+        },
+        ..Limits::default()
+    }
+}
+
+#[test]
+fn block_devices_are_limited_in_both_versions() {
+    assert_eq!(
+        lines(&initial(&block(), &v1())),
+        [
+            "blkio.bfq.weight = 500 or blkio.weight = 500",
+            "blkio.bfq.weight_device = 8:16 10 or blkio.weight_device = 8:16 10",
+            "blkio.throttle.read_bps_device = 8:16 1048576",
+            "blkio.throttle.write_bps_device = 8:16 2048",
+            "blkio.throttle.write_iops_device = 8:16 7",
+        ]
+    );
+    assert_eq!(
+        lines(&initial(&block(), &v2())),
+        [
+            "io.bfq.weight = 500 or io.weight = default 4950",
+            "io.bfq.weight = 8:16 10 or io.weight = 8:16 1",
+            "io.max = 8:16 rbps=1048576 wbps=2048 wiops=7",
+        ]
+    );
+    assert_eq!((io_weight(10), io_weight(1_000)), (1, 10_000));
+}
+
+#[test]
+fn a_block_device_that_is_not_known_by_number_is_refused() {
+    let mut limits = block();
+    for device in limits.block.devices_mut() {
+        *device = BlockDevice::Path("/dev/vda".to_owned());
+    }
+    let plan = initial(&limits, &v2());
+    assert!(plan.refusals[0].contains("/dev/vda"), "{plan:?}");
+}
+
+#[test]
+fn what_only_version_1_has_is_told_or_refused_in_version_2() {
+    let limits = Limits {
+        memory_swappiness: Some(0),
+        oom_kill_disable: Some(true),
+        cpu_rt_period: Some(1_000_000),
+        cpu_rt_runtime: Some(1_000),
+        ..Limits::default()
+    };
+    assert_eq!(
+        lines(&initial(&limits, &v1())),
+        [
+            "memory.swappiness = 0 or a warning",
+            "memory.oom_control = 1 or a warning",
+            "cpu.rt_period_us = 1000000 or a refusal",
+            "cpu.rt_runtime_us = 1000 or a refusal",
+        ]
+    );
+    let plan = initial(&limits, &v2());
+    assert!(plan.warnings[0].contains("Memory swappiness discarded"));
+    assert!(plan.warnings[1].contains("OomKillDisable discarded"));
+    assert!(plan.refusals[0].contains("real-time"), "{plan:?}");
+}
+
+#[test]
+fn huge_pages_have_a_file_for_each_size() {
+    let limits = Limits {
+        huge_pages: vec![HugePageLimit {
+            size: "2MB".parse().expect("size"),
+            bytes: 4_194_304,
+        }],
+        ..Limits::default()
+    };
+    let file = |layout| lines(&initial(&limits, &layout)).join("");
+    assert_eq!(
+        file(v1()),
+        "hugetlb.2MB.limit_in_bytes = 4194304 or a refusal"
+    );
+    assert_eq!(file(v2()), "hugetlb.2MB.max = 4194304 or a refusal");
 }
