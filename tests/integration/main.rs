@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod build;
+mod confinement;
 mod console;
 mod crash;
+mod health;
 mod hostile;
 mod images;
 mod isolation;

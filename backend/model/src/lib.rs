@@ -5,8 +5,10 @@
 //! that received it.
 #![forbid(unsafe_code)]
 
+pub mod confinement;
 pub mod container;
 pub mod event;
+pub mod health;
 pub mod id;
 pub mod image;
 pub mod job;
@@ -19,6 +21,7 @@ pub mod probe;
 pub mod quantity;
 pub mod reference;
 pub mod request;
+pub mod seccomp;
 pub mod signal;
 pub mod spec;
 pub mod stats;

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::confinement::Confinement;
+use crate::health::HealthCheck;
 use crate::limits::{Limits, Ulimit};
 use crate::mount::Mount;
 use crate::name::ContainerName;
@@ -49,6 +51,10 @@ pub struct ContainerRequest {
     pub stop_signal: Option<Signal>,
     /// Seconds until `stop` kills.
     pub stop_timeout: Option<u32>,
+    /// How to tell whether it is well; merged with the image's when the container is made.
+    pub health: HealthCheck,
+    /// Shell of a health check's shell form; the image's.
+    pub shell: Option<Vec<String>>,
     /// How it sits on the host.
     pub host: HostRequest,
 }
@@ -81,6 +87,8 @@ pub struct HostRequest {
     pub no_new_privileges: bool,
     /// System call filter.
     pub seccomp: Seccomp,
+    /// What is masked and labelled otherwise than by default.
+    pub confinement: Confinement,
     /// Bytes of `/dev/shm`.
     pub shm_size: Option<u64>,
     /// `name:address` lines for `/etc/hosts`.

@@ -22,31 +22,6 @@ pub struct PreparedMount {
     pub propagation: Propagation,
 }
 
-/// Paths under `/proc` and `/sys` that tell or change too much of the host, and are shown empty.
-pub(crate) const MASKED: [&str; 12] = [
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-];
-
-/// Paths under `/proc` that may be read.
-pub(crate) const READ_ONLY: [&str; 5] = [
-    "/proc/bus",
-    "/proc/fs",
-    "/proc/irq",
-    "/proc/sys",
-    "/proc/sysrq-trigger",
-];
-
 /// The file of a kernel parameter that belongs to a namespace of the container; every other is
 /// the host's, and refused.
 ///

@@ -81,7 +81,8 @@ pub(crate) struct CreateOptions {
     /// Take a capability away
     #[arg(long)]
     pub(crate) cap_drop: Vec<String>,
-    /// no-new-privileges, seccomp=unconfined
+    /// no-new-privileges, seccomp=unconfined or a profile's file, apparmor=PROFILE, label=OPTION,
+    /// systempaths=unconfined
     #[arg(long)]
     pub(crate) security_opt: Vec<String>,
     /// Run a small init as process 1
@@ -93,6 +94,8 @@ pub(crate) struct CreateOptions {
     /// Seconds until stop kills
     #[arg(long)]
     pub(crate) stop_timeout: Option<i64>,
+    #[command(flatten)]
+    pub(crate) health: super::health::HealthOptions,
     /// Image: name, id, or a unique part of the id's beginning
     pub(crate) image: String,
     /// Program and arguments in place of the image's
@@ -139,6 +142,7 @@ impl CreateOptions {
             stdin_once: Some(self.interactive),
             stop_signal: self.stop_signal.clone(),
             stop_timeout: self.stop_timeout,
+            healthcheck: self.health.body()?,
             exposed_ports: Some(self.ports()?.into_keys().collect()),
             host_config: Some(self.host_config()?),
             ..ContainerCreateBody::default()
@@ -167,6 +171,8 @@ impl CreateOptions {
                 _ => None,
             },
         });
+        let read = |file: &str| std::fs::read_to_string(file);
+        let security = super::security::translate(&self.security_opt, read)?;
         let tmpfs = self.tmpfs.iter().map(|entry| {
             let (target, options) = entry.split_once(':').unwrap_or((entry, ""));
             (target.to_owned(), options.to_owned())
@@ -186,7 +192,9 @@ impl CreateOptions {
             privileged: Some(self.privileged),
             cap_add: Some(self.cap_add.clone()),
             cap_drop: Some(self.cap_drop.clone()),
-            security_opt: Some(self.security_opt.clone()),
+            masked_paths: security.unmasked.then(Vec::new),
+            readonly_paths: security.unmasked.then(Vec::new),
+            security_opt: Some(security.options),
             init: self.init.then_some(true),
             ..HostConfig::default()
         })

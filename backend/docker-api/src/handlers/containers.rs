@@ -16,6 +16,7 @@ use crate::query::Query;
 use crate::routes::{Call, unknown};
 use crate::types::container;
 use crate::types::create::CreateBody;
+use crate::types::health;
 
 /// `GET /containers/json`.
 pub(crate) async fn list(call: Call) -> Answer {
@@ -31,13 +32,16 @@ pub(crate) async fn list(call: Call) -> Answer {
 fn list_filter(query: &Query) -> Result<ContainerFilter, ApiError> {
     let filters = Filters::read(
         query,
-        &["status", "name", "id", "ancestor", "label", "exited"],
+        &[
+            "status", "name", "id", "ancestor", "label", "exited", "health",
+        ],
     )?;
     let limit = query
         .number::<i64>("limit")?
         .and_then(|limit| usize::try_from(limit).ok())
         .filter(|l| *l > 0);
     let status = filters.parsed("status")?;
+    let health = filters.values("health").iter();
     Ok(ContainerFilter {
         // Asking for a status, an exit code or so many of the newest looks at all of them.
         all: query.flag("all")
@@ -50,6 +54,9 @@ fn list_filter(query: &Query) -> Result<ContainerFilter, ApiError> {
         ancestor: filters.values("ancestor").to_vec(),
         label: filters.values("label").to_vec(),
         exited: filters.parsed("exited")?,
+        health: health
+            .map(|v| health::filter(v))
+            .collect::<Result<_, _>>()?,
         limit,
         text: None,
     })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use orlop_model::confinement::{MASKED, READ_ONLY};
 use orlop_model::container::Container;
 use orlop_model::lifecycle::Status;
 use orlop_model::mount::{Mount, MountSource};
@@ -11,6 +12,7 @@ use orlop_model::request::{HostRequest, RestartPolicy};
 use serde_json::{Value, json};
 
 use crate::types::time::{NEVER, nano, nano_or_never};
+use crate::types::{health, security};
 
 /// One line of `GET /containers/json`.
 pub(crate) fn summary(container: &Container, image: &str) -> Value {
@@ -70,7 +72,7 @@ pub(crate) fn status_line(container: &Container, now: Timestamp) -> String {
     };
     match state.status {
         Status::Created => "Created".to_owned(),
-        Status::Running => format!("Up {}", since(state.started_at)),
+        Status::Running => format!("Up {}{}", since(state.started_at), health::words(state)),
         Status::Paused => format!("Up {} (Paused)", since(state.started_at)),
         Status::Removing => "Removal In Progress".to_owned(),
         Status::Dead => "Dead".to_owned(),
@@ -128,7 +130,9 @@ pub(crate) fn inspect(container: &Container, image: &str) -> Value {
         "RestartCount": container.state.restart_count,
         "Driver": "overlay2",
         "Platform": "linux",
-        "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "",
+        "MountLabel": "",
+        "ProcessLabel": request.host.confinement.selinux.as_ref().map_or_else(String::new, ToString::to_string),
+        "AppArmorProfile": request.host.confinement.apparmor.clone().unwrap_or_default(),
         "ExecIDs": null,
         "HostConfig": host_config(&request.host),
         "Mounts": request.host.mounts.iter().map(mount_point).collect::<Vec<_>>(),
@@ -151,6 +155,8 @@ pub(crate) fn inspect(container: &Container, image: &str) -> Value {
             "Labels": request.labels,
             "StopSignal": request.stop_signal.map(|s| s.to_string()),
             "StopTimeout": request.stop_timeout,
+            "Healthcheck": health::check(&request.health),
+            "Shell": request.shell,
         },
         "NetworkSettings": network_settings(container),
     })
@@ -159,7 +165,7 @@ pub(crate) fn inspect(container: &Container, image: &str) -> Value {
 fn state(container: &Container) -> Value {
     let state = &container.state;
     let exit = state.exit.as_ref().filter(|_| !state.status.is_alive());
-    json!({
+    let mut shown = json!({
         "Status": state.status.as_str(),
         "Running": state.status.is_alive(),
         "Paused": state.status == Status::Paused,
@@ -171,7 +177,11 @@ fn state(container: &Container) -> Value {
         "Error": exit.and_then(|e| e.error.clone()).unwrap_or_default(),
         "StartedAt": nano_or_never(state.started_at),
         "FinishedAt": state.exit.as_ref().map_or_else(|| NEVER.to_owned(), |e| nano(e.at)),
-    })
+    });
+    if let Some(found) = &state.health {
+        shown["Health"] = health::found(found);
+    }
+    shown
 }
 
 fn keys<T: ToString>(items: impl Iterator<Item = T>) -> Option<BTreeMap<String, Value>> {
@@ -221,7 +231,9 @@ fn host_config(host: &HostRequest) -> Value {
         "Privileged": host.privileged,
         "ReadonlyRootfs": host.read_only,
         "CapAdd": some_list(&host.cap_add), "CapDrop": some_list(&host.cap_drop),
-        "SecurityOpt": null,
+        "SecurityOpt": security::options(host),
+        "MaskedPaths": shown_paths(host, &host.confinement.masked_paths, &MASKED),
+        "ReadonlyPaths": shown_paths(host, &host.confinement.readonly_paths, &READ_ONLY),
         "ExtraHosts": some_list(&host.extra_hosts),
         "Dns": host.dns, "DnsSearch": host.dns_search, "DnsOptions": [],
         "GroupAdd": some_list(&host.group_add),
@@ -244,6 +256,16 @@ fn host_config(host: &HostRequest) -> Value {
         "Ulimits": host.ulimits.iter().map(|u| json!({"Name": u.name, "Soft": u.soft, "Hard": u.hard})).collect::<Vec<_>>(),
         "Devices": [], "VolumesFrom": null,
     })
+}
+
+/// A list of masked or read-only paths as it is in force.
+fn shown_paths(
+    host: &HostRequest,
+    own: &Option<Vec<String>>,
+    usual: &[&str],
+) -> Option<Vec<String>> {
+    let usual = || usual.iter().map(ToString::to_string).collect();
+    (!host.privileged).then(|| own.clone().unwrap_or_else(usual))
 }
 
 fn some_list(list: &[String]) -> Option<&[String]> {

@@ -43,7 +43,7 @@ fn what_cannot_be_done_is_refused_by_name() {
     for (host, name) in [
         (json!({"Devices": [{"PathOnHost": "/dev/kvm"}]}), "Devices"),
         (json!({"PidMode": "host"}), "PidMode"),
-        (json!({"SecurityOpt": ["apparmor=mine"]}), "apparmor=mine"),
+        (json!({"SecurityOpt": ["colour=red"]}), "colour=red"),
         (json!({"NetworkMode": "web"}), "network web not found"),
         (json!({"RestartPolicy": {"Name": "perhaps"}}), "perhaps"),
         (json!({"Dns": ["x"]}), "Dns"),

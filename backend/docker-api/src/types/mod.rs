@@ -3,7 +3,9 @@
 
 pub(crate) mod container;
 pub(crate) mod create;
+pub(crate) mod health;
 pub(crate) mod image;
 pub(crate) mod mounts;
+pub(crate) mod security;
 pub(crate) mod stats;
 pub(crate) mod time;

@@ -6,6 +6,7 @@
 mod address;
 mod capabilities;
 mod create;
+mod health;
 mod list;
 mod live;
 mod merge;

@@ -6,6 +6,7 @@ use orlop_model::event::EventObject;
 use orlop_model::lifecycle::{Exit, Status};
 use orlop_wire::request::Request;
 
+use super::health;
 use super::watch::{is_shim_alive, read_exit, read_state};
 use crate::{Engine, EngineError};
 
@@ -88,10 +89,12 @@ impl Engine {
                 if !alive {
                     owned.record.state.status = Status::Running;
                     owned.record.state.started_at = read_state(&folder).map(|s| s.started_at);
+                    health::begin(&mut owned.record);
                 }
                 owned.record.state.pid = pid;
                 self.records().update_container(&owned.record).await?;
                 self.watch(record.id.clone());
+                self.watch_health(&owned.record);
                 Ok(false)
             }
             Found::Ended(exit) if alive || is_newer(&exit, record) => {
@@ -103,6 +106,7 @@ impl Engine {
                 let mut owned = self.own_id(&record.id).await?;
                 owned.record.state.status = Status::Exited;
                 owned.record.state.pid = 0;
+                health::end(&mut owned.record);
                 owned.record.ports.clear();
                 owned.record.state.exit = Some(gone());
                 self.records().update_container(&owned.record).await?;

@@ -12,6 +12,7 @@ use orlop_wire::request::Request;
 use orlop_wire::shim::{Attach, FromShim, ToShim};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::health;
 use super::restart::{early_ends, ran};
 use crate::sessions::connection::connect_shim;
 use crate::{Engine, EngineError};
@@ -57,6 +58,7 @@ impl Engine {
             Status::Exited
         };
         record.state.pid = 0;
+        health::end(record);
         record.state.exit = Some(exit.clone());
         record.ports.clear();
         self.records().update_container(record).await?;

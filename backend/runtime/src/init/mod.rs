@@ -2,6 +2,7 @@
 
 mod devices;
 mod join;
+mod mask;
 mod place;
 mod privilege;
 mod program;
@@ -138,7 +139,7 @@ fn start(init: Init<'_>) -> Result<std::convert::Infallible, Failure> {
     }
     let console = open_console(spec.process.tty, &lines)?;
     if !security.privileged {
-        rootfs::mask()?;
+        mask::mask(&security.confinement)?;
     }
     let account = user::resolve(&spec.process.user, &spec.process.groups)?;
     program::make_workdir(&spec.process.cwd, &account)?;
@@ -232,6 +233,7 @@ pub(crate) fn finish(finish: Finish<'_>) -> Result<std::convert::Infallible, Fai
     orlop_linux::process::reset_signals().step("resetting signals")?;
     let env = crate::plan::with_home(process.env.clone(), &account.home);
     let capabilities = privilege::capabilities(&security.capabilities, account.uid)?;
+    privilege::label(security)?;
     privilege::drop(security, &account, capabilities, filter)?;
     if finish.reap {
         // Only now: the init that stays has no more rights than its program, and dies with the

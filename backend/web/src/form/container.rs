@@ -9,6 +9,8 @@ use orlop_model::quantity::ByteSize;
 use orlop_model::request::{ContainerRequest, HostRequest, RestartPolicy};
 use serde::Deserialize;
 
+use super::confinement::{confinement, seccomp};
+use super::health::health;
 use super::{Errors, arguments, pairs, pairs_or_names, words};
 
 /// The least memory a container can be limited to; less does not even start a program.
@@ -45,7 +47,18 @@ pub(crate) struct ContainerForm {
     pub(crate) read_only: String,
     pub(crate) no_new_privileges: String,
     pub(crate) privileged: String,
+    /// `default`, `unconfined` or `custom`.
+    pub(crate) seccomp: String,
+    pub(crate) seccomp_profile: String,
+    pub(crate) apparmor: String,
+    pub(crate) unmasked: String,
     pub(crate) init: String,
+    pub(crate) health_cmd: String,
+    pub(crate) health_interval: String,
+    pub(crate) health_timeout: String,
+    pub(crate) health_start_period: String,
+    pub(crate) health_retries: String,
+    pub(crate) no_healthcheck: String,
     pub(crate) auto_remove: String,
     /// `create` or `start`: which button was pressed.
     pub(crate) then: String,
@@ -53,7 +66,7 @@ pub(crate) struct ContainerForm {
 
 impl ContainerForm {
     /// Fields beside which the engine's own objections can stand.
-    pub(crate) const FIELDS: [&'static str; 20] = [
+    pub(crate) const FIELDS: [&'static str; 27] = [
         "image",
         "name",
         "command",
@@ -74,6 +87,13 @@ impl ContainerForm {
         "stop_signal",
         "stop_timeout",
         "shm_size",
+        "health_cmd",
+        "health_interval",
+        "health_timeout",
+        "health_start_period",
+        "health_retries",
+        "seccomp_profile",
+        "apparmor",
     ];
 
     /// Whether the container shall be started at once.
@@ -109,6 +129,7 @@ impl ContainerForm {
             open_stdin: tty,
             stop_signal: optional(&mut errors, "stop_signal", &self.stop_signal),
             stop_timeout: optional(&mut errors, "stop_timeout", &self.stop_timeout),
+            health: health(self, &mut errors),
             host: self.host(&mut errors),
             ..ContainerRequest::default()
         };
@@ -140,6 +161,8 @@ impl ContainerForm {
             cap_drop: capabilities(&self.cap_drop),
             read_only: is_on(&self.read_only),
             no_new_privileges: is_on(&self.no_new_privileges),
+            seccomp: seccomp(self, errors),
+            confinement: confinement(self, errors),
             shm_size: size(errors, "shm_size", &self.shm_size),
             auto_remove,
             init: is_on(&self.init),
@@ -180,12 +203,16 @@ pub(crate) fn is_on(value: &str) -> bool {
     !value.is_empty()
 }
 
-fn text(value: &str) -> Option<String> {
+pub(super) fn text(value: &str) -> Option<String> {
     let value = value.trim();
     (!value.is_empty()).then(|| value.to_owned())
 }
 
-fn optional<T: FromStr<Err: ToString>>(errors: &mut Errors, field: &str, value: &str) -> Option<T> {
+pub(super) fn optional<T: FromStr<Err: ToString>>(
+    errors: &mut Errors,
+    field: &str,
+    value: &str,
+) -> Option<T> {
     let value = value.trim();
     if value.is_empty() {
         return None;

@@ -14,6 +14,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use orlop_linux::capability::CapabilitySet;
+use orlop_linux::label::Module;
 use orlop_linux::mount;
 use orlop_linux::{cgroup, seccomp};
 use orlop_model::mount::{MountSource, Propagation};
@@ -262,17 +263,53 @@ fn bind_source(policy: &Policy, path: &Path, create: bool) -> Result<Source, Fai
 
 /// What installs the system call filter.
 pub(super) fn filter(security: &Security) -> Result<impl Fn() -> io::Result<()> + use<>, Failure> {
+    require_modules(security)?;
     let names = CapabilitySet::from_names(&security.capabilities);
     let capabilities =
         names.map_err(|error| Failure::new(FailureKind::Invalid, error.to_string()))?;
-    let program = match security.seccomp {
-        Seccomp::Default => Some(seccomp::default_filter(capabilities)),
-        Seccomp::Unconfined => None,
+    let (program, flags) = match &security.seccomp {
+        Seccomp::Default => (
+            Some(seccomp::default_filter(capabilities)),
+            seccomp::Flags::default(),
+        ),
+        Seccomp::Unconfined => (None, seccomp::Flags::default()),
+        Seccomp::Custom(profile) => {
+            let around = seccomp::custom::Surroundings {
+                capabilities,
+                kernel: orlop_linux::probe::kernel_version(),
+            };
+            let program = seccomp::custom::compile(profile, around);
+            let program =
+                program.map_err(|error| Failure::new(FailureKind::Invalid, error.to_string()))?;
+            (Some(program), seccomp::custom::flags(profile))
+        }
     };
     Ok(move || match &program {
-        Some(program) => seccomp::install(program).map_err(io::Error::from),
+        Some(program) => seccomp::install_with(program, flags).map_err(io::Error::from),
         None => Ok(()),
     })
+}
+
+/// A label for a module that this host has not is refused, not passed over.
+fn require_modules(security: &Security) -> Result<(), Failure> {
+    let wanted = &security.confinement;
+    let asked = [
+        (Module::AppArmor, wanted.apparmor_profile().is_some()),
+        (Module::Selinux, wanted.selinux.is_some()),
+    ];
+    match asked
+        .into_iter()
+        .find(|(module, asked)| *asked && !module.is_enabled())
+    {
+        None => Ok(()),
+        Some((module, _)) => Err(Failure::new(
+            FailureKind::Unsupported,
+            format!(
+                "{} is not enabled on this host: leave its label out",
+                module.name()
+            ),
+        )),
+    }
 }
 
 /// Gives the container its network.
