@@ -12,5 +12,8 @@ mod isolation;
 mod lifecycle;
 mod limits;
 mod network;
+mod processes;
 mod requests;
+mod resume;
 mod serve;
+mod volumes;

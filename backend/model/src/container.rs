@@ -54,6 +54,9 @@ pub struct State {
     pub restart_count: u32,
     /// A person stopped it (which `unless-stopped` and `always` respect until the next start).
     pub stopped_by_user: bool,
+    /// A person has asked it to stop: when it is killed for not obeying.
+    #[serde(default)]
+    pub stop_due: Option<Timestamp>,
     /// What its health check has found, where it has one.
     #[serde(default)]
     pub health: Option<Health>,

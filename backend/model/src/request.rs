@@ -12,6 +12,7 @@ use crate::name::ContainerName;
 use crate::network::{NetworkMode, Port, PublishedPort};
 use crate::signal::Signal;
 use crate::spec::Seccomp;
+use crate::volumes_from::VolumesFrom;
 
 /// A request to create a container. What is `None` or empty comes from the image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,8 @@ pub struct ContainerRequest {
 pub struct HostRequest {
     /// Binds, volumes and tmpfs.
     pub mounts: Vec<Mount>,
+    /// Containers whose mounts it gets too.
+    pub volumes_from: Vec<VolumesFrom>,
     /// Published ports.
     pub ports: Vec<PublishedPort>,
     /// Publish every exposed port on a free one of the host.

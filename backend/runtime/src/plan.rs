@@ -18,6 +18,8 @@ pub struct PreparedMount {
     pub directory: bool,
     /// No writes, all below it included.
     pub read_only: bool,
+    /// `read_only` is meant for the mount itself, and not for those below it.
+    pub writable_below: bool,
     /// How mount events pass.
     pub propagation: Propagation,
 }

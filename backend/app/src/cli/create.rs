@@ -36,6 +36,12 @@ pub(crate) struct CreateOptions {
     /// Mount a folder or volume: SOURCE:TARGET[:ro]
     #[arg(short, long, value_name = "MOUNT")]
     pub(crate) volume: Vec<String>,
+    /// Mount: type=bind|volume|tmpfs,source=…,target=…[,readonly][,OPTION=…]
+    #[arg(long, value_name = "MOUNT")]
+    pub(crate) mount: Vec<String>,
+    /// The mounts of another container too: CONTAINER[:ro]
+    #[arg(long, value_name = "CONTAINER")]
+    pub(crate) volumes_from: Vec<String>,
     /// Mount memory: TARGET[:OPTIONS]
     #[arg(long, value_name = "TARGET")]
     pub(crate) tmpfs: Vec<String>,
@@ -173,6 +179,7 @@ impl CreateOptions {
         });
         let read = |file: &str| std::fs::read_to_string(file);
         let security = super::security::translate(&self.security_opt, read)?;
+        let mounts = self.mount.iter().map(|text| super::mount::body(text));
         let tmpfs = self.tmpfs.iter().map(|entry| {
             let (target, options) = entry.split_once(':').unwrap_or((entry, ""));
             (target.to_owned(), options.to_owned())
@@ -180,6 +187,8 @@ impl CreateOptions {
         Ok(HostConfig {
             auto_remove: Some(self.rm),
             binds: Some(self.volume.clone()),
+            mounts: Some(mounts.collect::<Result<_, _>>()?),
+            volumes_from: Some(self.volumes_from.clone()),
             tmpfs: Some(tmpfs.collect()),
             port_bindings: Some(self.ports()?),
             publish_all_ports: Some(self.publish_all),

@@ -8,6 +8,7 @@ mod health;
 mod image;
 mod list;
 mod logs;
+mod mount;
 mod run;
 mod security;
 mod stop;

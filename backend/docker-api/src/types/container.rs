@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use orlop_model::confinement::{MASKED, READ_ONLY};
 use orlop_model::container::Container;
 use orlop_model::lifecycle::Status;
-use orlop_model::mount::{Mount, MountSource};
 use orlop_model::network::NetworkMode;
 use orlop_model::request::{HostRequest, RestartPolicy};
 use serde_json::{Value, json};
 
+use crate::types::mounts::{bind_text, mount_body, mount_point, tmpfs_text};
 use crate::types::time::{NEVER, nano, nano_or_never};
 use crate::types::{health, security};
 
@@ -223,6 +223,8 @@ fn host_config(host: &HostRequest) -> Value {
     let policy = policy.split(':').next().unwrap_or_default();
     json!({
         "Binds": host.mounts.iter().filter_map(bind_text).collect::<Vec<_>>(),
+        "Mounts": host.mounts.iter().filter_map(mount_body).collect::<Vec<_>>(),
+        "Tmpfs": host.mounts.iter().filter_map(tmpfs_text).collect::<BTreeMap<_, _>>(),
         "NetworkMode": network_mode(host.network),
         "PortBindings": bindings,
         "PublishAllPorts": host.publish_all,
@@ -254,7 +256,7 @@ fn host_config(host: &HostRequest) -> Value {
         "CpusetMems": host.limits.cpuset_mems.clone().unwrap_or_default(),
         "PidsLimit": host.limits.pids,
         "Ulimits": host.ulimits.iter().map(|u| json!({"Name": u.name, "Soft": u.soft, "Hard": u.hard})).collect::<Vec<_>>(),
-        "Devices": [], "VolumesFrom": null,
+        "Devices": [], "VolumesFrom": host.volumes_from.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 
@@ -270,32 +272,6 @@ fn shown_paths(
 
 fn some_list(list: &[String]) -> Option<&[String]> {
     (!list.is_empty()).then_some(list)
-}
-
-fn bind_text(mount: &Mount) -> Option<String> {
-    let options = if mount.read_only { ":ro" } else { "" };
-    match &mount.source {
-        MountSource::Bind { path, .. } => Some(format!("{path}:{}{options}", mount.target)),
-        MountSource::Volume {
-            name,
-            anonymous: false,
-            ..
-        } => Some(format!("{name}:{}{options}", mount.target)),
-        _ => None,
-    }
-}
-
-fn mount_point(mount: &Mount) -> Value {
-    let (kind, name, source) = match &mount.source {
-        MountSource::Bind { path, .. } => ("bind", "", path.as_str()),
-        MountSource::Volume { name, .. } => ("volume", name.as_str(), ""),
-        MountSource::Tmpfs { .. } => ("tmpfs", "", ""),
-    };
-    json!({
-        "Type": kind, "Name": name, "Source": source, "Destination": mount.target,
-        "Driver": if kind == "volume" { "local" } else { "" },
-        "Mode": "", "RW": !mount.read_only, "Propagation": if kind == "bind" { "rprivate" } else { "" },
-    })
 }
 
 fn networks(container: &Container) -> Value {

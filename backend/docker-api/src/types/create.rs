@@ -63,6 +63,7 @@ struct HostBody {
     binds: Option<Vec<String>>,
     mounts: Option<Vec<mounts::MountBody>>,
     tmpfs: Option<BTreeMap<String, String>>,
+    volumes_from: Option<Vec<String>>,
     port_bindings: Option<BTreeMap<String, Option<Vec<BindingBody>>>>,
     publish_all_ports: bool,
     restart_policy: Option<RestartBody>,
@@ -254,6 +255,11 @@ impl HostBody {
             let mount = Mount::parse_volume(&bind);
             host.mounts
                 .push(mount.map_err(|e| ApiError::bad_request(e.to_string()))?);
+        }
+        for from in self.volumes_from.unwrap_or_default() {
+            let from = from.parse();
+            host.volumes_from
+                .push(from.map_err(|e| ApiError::bad_request(format!("{e}")))?);
         }
         for mount in self.mounts.unwrap_or_default() {
             host.mounts.push(mount.into_mount()?);

@@ -42,9 +42,10 @@ impl Engine {
     async fn create_with(
         &self,
         id: &ContainerId,
-        request: ContainerRequest,
+        mut request: ContainerRequest,
         image: &Image,
     ) -> Result<CreatedContainer, EngineError> {
+        self.inherit_mounts(&mut request).await?;
         let endpoint = match request.host.network {
             NetworkMode::Bridge => Some(self.plan_endpoint(id).await?),
             NetworkMode::None | NetworkMode::Host => None,

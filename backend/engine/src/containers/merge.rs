@@ -325,11 +325,8 @@ fn mounts(
                 ),
             ));
         }
-        if let MountSource::Volume {
-            name,
-            anonymous: true,
-            ..
-        } = &mut mount.source
+        if mount.source.is_nameless()
+            && let MountSource::Volume { name, .. } = &mut mount.source
         {
             *name = volume_name()?
                 .parse()

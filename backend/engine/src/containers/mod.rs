@@ -17,7 +17,9 @@ mod resolve;
 mod restart;
 mod signal;
 mod start;
+mod stop;
 mod update;
+mod volumes;
 mod wait;
 pub(crate) mod watch;
 

@@ -21,6 +21,17 @@ enum Found {
     Gone,
 }
 
+/// What is to be done with a container whose record is true now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Nothing.
+    Leave,
+    /// Start it, as its policy says for a start of Orlop or of the host.
+    Start,
+    /// Go on with a restart that was planned.
+    Restart,
+}
+
 impl Engine {
     /// Makes the records true, adopts what runs, and takes away what nothing names.
     ///
@@ -31,15 +42,17 @@ impl Engine {
         self.end_stray_builds().await;
         self.start_network().await?;
         let mut keep = Vec::new();
-        let mut start = Vec::new();
+        let (mut start, mut restart) = (Vec::new(), Vec::new());
         for record in self.records().containers().await? {
             if record.state.status == Status::Removing {
                 self.records().delete_container(&record.id).await?;
                 continue;
             }
             keep.push(record.id.clone());
-            if self.adopt(&record).await? {
-                start.push(record.id);
+            match self.adopt(&record).await? {
+                Next::Leave => {}
+                Next::Start => start.push(record.id),
+                Next::Restart => restart.push(record.id),
             }
         }
         self.reconcile_images().await?;
@@ -53,6 +66,9 @@ impl Engine {
             })
             .await?;
         self.adopt_execs();
+        for id in restart {
+            self.resume_restart(id);
+        }
         for id in start {
             let engine = self.clone();
             self.spawn(async move {
@@ -73,8 +89,8 @@ impl Engine {
         self.worker().done(request).await
     }
 
-    /// Makes one record true; whether the container is to be started now.
-    async fn adopt(&self, record: &Container) -> Result<bool, EngineError> {
+    /// Makes one record true, and says what is to be done now.
+    async fn adopt(&self, record: &Container) -> Result<Next, EngineError> {
         let folder = self.run_dir_of(&record.id);
         let found = if is_shim_alive(&folder) {
             read_state(&folder).map_or(Found::Gone, |state| Found::Runs { pid: state.pid })
@@ -95,17 +111,19 @@ impl Engine {
                 self.records().update_container(&owned.record).await?;
                 self.watch(record.id.clone());
                 self.watch_health(&owned.record);
-                Ok(false)
+                self.finish_stop(&owned.record);
+                Ok(Next::Leave)
             }
             Found::Ended(exit) if alive || is_newer(&exit, record) => {
                 self.ended(&record.id, exit).await?;
-                Ok(false)
+                Ok(Next::Leave)
             }
             Found::Gone if alive => {
-                let boot = Self::wants_start_at_boot(record);
+                let next = boot(record);
                 let mut owned = self.own_id(&record.id).await?;
                 owned.record.state.status = Status::Exited;
                 owned.record.state.pid = 0;
+                owned.record.state.stop_due = None;
                 health::end(&mut owned.record);
                 owned.record.ports.clear();
                 owned.record.state.exit = Some(gone());
@@ -117,16 +135,18 @@ impl Engine {
                 if record.request.host.auto_remove {
                     self.remove_later(record.id.clone());
                 }
-                Ok(boot)
+                Ok(next)
             }
             Found::Ended(_) | Found::Gone => {
-                if record.state.status == Status::Restarting {
-                    return Ok(Self::wants_start_at_boot(record) || record.state.exit.is_some());
-                }
                 if folder.exists() {
                     self.release(record).await;
                 }
-                Ok(false)
+                Ok(match record.state.status {
+                    // The pause before a restart was not over.
+                    Status::Restarting => Next::Restart,
+                    Status::Exited => boot(record),
+                    _ => Next::Leave,
+                })
             }
         }
     }
@@ -138,6 +158,15 @@ impl Engine {
         if let Err(error) = self.worker().done(request).await {
             tracing::warn!(container = %record.id.short(), %error, "something of an ended container was left on the host");
         }
+    }
+}
+
+/// What the policy says for a start of Orlop; a container that never ran is not meant.
+fn boot(record: &Container) -> Next {
+    if record.state.started_at.is_some() && Engine::wants_start_at_boot(record) {
+        Next::Start
+    } else {
+        Next::Leave
     }
 }
 

@@ -3,7 +3,6 @@
 use orlop_model::event::EventObject;
 use orlop_model::id::ContainerId;
 use orlop_model::lifecycle::Status;
-use orlop_model::mount::MountSource;
 use orlop_wire::request::Request;
 
 use super::resolve::Owned;
@@ -70,33 +69,13 @@ impl Engine {
         self.records().delete_container(&id).await?;
         self.let_go_of_image(&owned.record.image_id);
         if volumes {
-            self.remove_anonymous_volumes(&owned).await;
+            self.remove_anonymous_volumes(&owned.record).await;
         }
         self.forget_execs(&id);
         self.tell(EventObject::Container, "destroy", &owned.record, []);
         owned.slot.note(|seen| seen.removed = true);
         self.inner.containers.forget(&id);
         Ok(())
-    }
-
-    async fn remove_anonymous_volumes(&self, owned: &Owned) {
-        for mount in &owned.record.request.host.mounts {
-            let MountSource::Volume {
-                name,
-                anonymous: true,
-                ..
-            } = &mount.source
-            else {
-                continue;
-            };
-            if let Err(error) = self
-                .worker()
-                .done(Request::RemoveVolume { name: name.clone() })
-                .await
-            {
-                tracing::warn!(volume = %name, %error, "an anonymous volume was left behind");
-            }
-        }
     }
 
     /// Removes a container that asked for it at its end.

@@ -81,6 +81,7 @@ impl Engine {
                 record.state.status = Status::Running;
                 record.state.pid = started.pid;
                 record.state.started_at = Some(Timestamp::now());
+                record.state.stop_due = None;
                 health::begin(record);
                 // First, since it runs whatever the records say; its end waits for this owner.
                 self.watch(record.id.clone());

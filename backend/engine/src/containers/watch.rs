@@ -58,6 +58,7 @@ impl Engine {
             Status::Exited
         };
         record.state.pid = 0;
+        record.state.stop_due = None;
         health::end(record);
         record.state.exit = Some(exit.clone());
         record.ports.clear();

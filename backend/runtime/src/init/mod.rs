@@ -3,6 +3,7 @@
 mod devices;
 mod join;
 mod mask;
+mod order;
 mod place;
 mod privilege;
 mod program;
@@ -119,8 +120,7 @@ fn start(init: Init<'_>) -> Result<std::convert::Infallible, Failure> {
     rootfs::enter(&root, root_point)?;
     rootfs::mount_system(spec)?;
     devices::make(&all.unwrap_or_default())?;
-    rootfs::attach(mounts)?;
-    rootfs::mount_memory(&spec.mounts)?;
+    order::attach(mounts, &spec.mounts)?;
     nix::unistd::sethostname(&spec.hostname).step("setting the host name")?;
     if !spec.domainname.is_empty() {
         set_domain(&spec.domainname)?;

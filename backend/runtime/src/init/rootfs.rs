@@ -4,6 +4,7 @@
 //! outside can be reached. Magic links are never followed.
 
 use std::fs;
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
@@ -116,23 +117,28 @@ pub(super) fn attach(mounts: Vec<PreparedMount>) -> Result<(), Failure> {
         } else {
             Attributes::empty()
         };
-        mount::change(
-            &prepared.mount,
-            true,
-            set,
-            Some(spread(prepared.propagation)),
-        )
-        .step(what())?;
+        mount::change(&prepared.mount, !prepared.writable_below, set, None).step(what())?;
+        pass(&prepared.mount, prepared.propagation).step(what())?;
         mount::attach(&prepared.mount, over).step(what())?;
     }
     Ok(())
 }
 
-fn spread(propagation: Propagation) -> Spread {
+/// Sets how mount events pass. What lies below a mount that does not share with the host is made
+/// to share no more, also where only the mount itself was spoken of: else a mount that the
+/// container makes there would show outside.
+fn pass(mount: &OwnedFd, propagation: Propagation) -> io::Result<()> {
+    let set =
+        |recursive, spread| mount::change(mount, recursive, Attributes::empty(), Some(spread));
     match propagation {
-        Propagation::Private | Propagation::Rprivate => Spread::Private,
-        Propagation::Slave | Propagation::Rslave => Spread::Slave,
-        Propagation::Shared | Propagation::Rshared => Spread::Shared,
+        Propagation::Rprivate => set(true, Spread::Private),
+        Propagation::Rslave | Propagation::Slave => set(true, Spread::Slave),
+        Propagation::Rshared => set(true, Spread::Shared),
+        Propagation::Shared => set(false, Spread::Shared),
+        Propagation::Private => {
+            set(true, Spread::Slave)?;
+            set(false, Spread::Private)
+        }
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) struct ContainerForm {
     pub(crate) publish_all: String,
     pub(crate) network: String,
     pub(crate) volumes: String,
+    pub(crate) volumes_from: String,
     pub(crate) tmpfs: String,
     pub(crate) memory: String,
     pub(crate) cpus: String,
@@ -66,7 +67,7 @@ pub(crate) struct ContainerForm {
 
 impl ContainerForm {
     /// Fields beside which the engine's own objections can stand.
-    pub(crate) const FIELDS: [&'static str; 27] = [
+    pub(crate) const FIELDS: [&'static str; 28] = [
         "image",
         "name",
         "command",
@@ -75,6 +76,7 @@ impl ContainerForm {
         "ports",
         "network",
         "volumes",
+        "volumes_from",
         "tmpfs",
         "memory",
         "cpus",
@@ -151,6 +153,11 @@ impl ContainerForm {
         }
         HostRequest {
             mounts: self.mounts(errors),
+            volumes_from: errors.take("volumes_from", {
+                words(&self.volumes_from)
+                    .map(str::parse)
+                    .collect::<Result<Vec<_>, _>>()
+            }),
             ports: errors.take("ports", ports(&self.ports)),
             publish_all: is_on(&self.publish_all),
             restart,
@@ -171,7 +178,20 @@ impl ContainerForm {
     }
 
     fn mounts(&self, errors: &mut Errors) -> Vec<Mount> {
-        let volumes: Result<Vec<_>, _> = words(&self.volumes).map(Mount::parse_volume).collect();
+        let volumes: Result<Vec<_>, _> = words(&self.volumes)
+            .map(|line| {
+                // Only the long form has an equals sign before its first path.
+                let is_long = line
+                    .split(['/', ':'])
+                    .next()
+                    .is_some_and(|at| at.contains('='));
+                if is_long {
+                    Mount::parse_mount(line)
+                } else {
+                    Mount::parse_volume(line)
+                }
+            })
+            .collect();
         let mut mounts = errors.take("volumes", volumes);
         let tmpfs: Result<Vec<_>, String> = words(&self.tmpfs)
             .map(|line| {

@@ -5,14 +5,12 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::stat::Mode;
 use orlop_linux::capability::CapabilitySet;
 use orlop_linux::label::Module;
 use orlop_linux::mount;
@@ -26,6 +24,7 @@ use orlop_wire::reply::{Failure, FailureKind, Reply, Started};
 use orlop_wire::request::Start;
 
 use super::failures::file_failure;
+use super::sources::{self, Source};
 use super::stage::Stage;
 use super::{networks, release, volumes};
 use crate::context::{Context, internal};
@@ -106,7 +105,10 @@ fn begin(
         cgroup: cgroup.v2_directory().map_err(fail)?,
     };
     let born = start_container(launch)?;
-    connect(context, spec, born.pid)?;
+    if let Err(failure) = connect(context, spec, born.pid) {
+        // An init that has ended has no network to be connected: why it ended is what counts.
+        return Err(born.give_up().unwrap_or(failure));
+    }
     let pid = born.release()?;
     Ok(Reply::Started(Started { pid, warnings }))
 }
@@ -162,66 +164,71 @@ fn mounts(
 ) -> Result<Vec<PreparedMount>, Failure> {
     let mut prepared = Vec::new();
     for wanted in &spec.mounts {
-        let (source, propagation) = match &wanted.source {
+        let (source, bind) = match &wanted.source {
             MountSource::Tmpfs { .. } => continue,
-            MountSource::Volume { name, copy_up, .. } => {
-                let path = volumes::prepare(stage, name, &spec.layers, &wanted.target, *copy_up)?;
-                (own_source(&path)?, Propagation::default())
+            MountSource::Volume {
+                name,
+                copy_up,
+                subpath,
+                ..
+            } => {
+                let fill = *copy_up && subpath.is_none();
+                let path = volumes::prepare(stage, name, &spec.layers, &wanted.target, fill)?;
+                let source = match subpath {
+                    Some(sub) => sources::below(&path, sub)?,
+                    None => sources::own(&path)?,
+                };
+                (source, Bind::default())
             }
             MountSource::Bind {
                 path,
                 create,
                 propagation,
-            } => (bind_source(policy, Path::new(path), *create)?, *propagation),
+                non_recursive,
+                writable_below,
+            } => {
+                let bind = Bind {
+                    propagation: *propagation,
+                    non_recursive: *non_recursive,
+                    writable_below: *writable_below,
+                };
+                let source = sources::of_bind(policy, Path::new(path), *create, *propagation)?;
+                (source, bind)
+            }
         };
-        prepared.push(prepare(
-            &source,
-            &wanted.target,
-            wanted.read_only,
-            propagation,
-        )?);
+        let read_only = wanted.read_only;
+        prepared.push(prepare(&source, &wanted.target, read_only, bind)?);
     }
     for (name, text) in networks::files(spec) {
         let path = folders.own.join(name);
         fs::write(&path, text)
             .map_err(|error| internal(format!("writing {}: {error}", path.display())))?;
         let target = format!("/etc/{name}");
-        let source = own_source(&path)?;
-        prepared.push(prepare(&source, &target, false, Propagation::default())?);
+        // One that the request brings is the one.
+        if spec.mounts.iter().any(|mount| mount.target == target) {
+            continue;
+        }
+        let source = sources::own(&path)?;
+        prepared.push(prepare(&source, &target, false, Bind::default())?);
     }
     Ok(prepared)
 }
 
-/// Opens a source of our own.
-fn own_source(path: &Path) -> Result<Source, Failure> {
-    Source::open(path).map_err(|error| internal(format!("opening {}: {error}", path.display())))
-}
-
-/// A source, opened once: what is looked at is what is mounted.
-struct Source {
-    fd: OwnedFd,
-    directory: bool,
-}
-
-impl Source {
-    fn open(path: &Path) -> io::Result<Self> {
-        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-        let fd = nix::fcntl::open(path, flags, Mode::empty())?;
-        let directory = nix::sys::stat::fstat(&fd)?.st_mode & nix::libc::S_IFMT;
-        Ok(Self {
-            directory: directory == nix::libc::S_IFDIR,
-            fd,
-        })
-    }
+/// How a source is bound.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bind {
+    propagation: Propagation,
+    non_recursive: bool,
+    writable_below: bool,
 }
 
 fn prepare(
     source: &Source,
     target: &str,
     read_only: bool,
-    propagation: Propagation,
+    bind: Bind,
 ) -> Result<PreparedMount, Failure> {
-    let mount = mount::copy_of_fd(source.fd.as_fd(), true).map_err(|error| {
+    let mount = mount::copy_of_fd(source.fd.as_fd(), !bind.non_recursive).map_err(|error| {
         Failure::new(
             FailureKind::Invalid,
             format!("mounting at {target}: {error}"),
@@ -232,33 +239,9 @@ fn prepare(
         target: target.to_owned(),
         directory: source.directory,
         read_only,
-        propagation,
+        writable_below: bind.writable_below,
+        propagation: bind.propagation,
     })
-}
-
-/// Opens a bind's source and asks the policy about the place where the descriptor really lies:
-/// nobody can put a link in between.
-fn bind_source(policy: &Policy, path: &Path, create: bool) -> Result<Source, Failure> {
-    let invalid = |message: String| Failure::new(FailureKind::Invalid, message);
-    if create && !path.exists() {
-        fs::create_dir_all(path).map_err(|error| {
-            invalid(format!(
-                "error while creating mount source path '{}': {error}",
-                path.display()
-            ))
-        })?;
-    }
-    let source = Source::open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => invalid(format!(
-            "invalid mount config for type \"bind\": bind source path does not exist: {}",
-            path.display()
-        )),
-        _ => invalid(format!("bind source {}: {error}", path.display())),
-    })?;
-    let place = fs::read_link(format!("/proc/self/fd/{}", source.fd.as_raw_fd()))
-        .map_err(|error| internal(format!("finding {}: {error}", path.display())))?;
-    policy.judge_bind(&place)?;
-    Ok(source)
 }
 
 /// What installs the system call filter.

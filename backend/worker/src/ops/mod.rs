@@ -11,10 +11,12 @@ mod layers;
 pub(crate) mod networks;
 pub(crate) mod processes;
 pub(crate) mod release;
+mod sources;
 pub(crate) mod stage;
 pub(crate) mod stats;
 pub(crate) mod storage;
 mod sweep;
+pub(crate) mod top;
 pub(crate) mod volumes;
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub(crate) async fn page(
     let (mut usage, mut processes) = (None, Processes::default());
     if alive {
         usage = unless_stopped(state.engine.container_stats(id).await)?.map(|s| Usage::from(&s));
-        if let Some(table) = unless_stopped(state.engine.container_processes(id).await)? {
+        if let Some(table) = unless_stopped(state.engine.container_processes(id, "").await)? {
             processes = Processes {
                 titles: table.titles,
                 rows: table.rows,
