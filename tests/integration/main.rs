@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod build;
+mod confinement;
 mod console;
 mod crash;
 mod faults;
+mod health;
 mod hostile;
 mod images;
 mod isolation;
@@ -12,5 +14,8 @@ mod lifecycle;
 mod limits;
 mod namespaces;
 mod network;
+mod processes;
 mod requests;
+mod resume;
 mod serve;
+mod volumes;

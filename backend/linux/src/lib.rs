@@ -8,12 +8,14 @@
 pub mod capability;
 pub mod cgroup;
 pub mod confined;
+pub mod label;
 pub mod mount;
 pub mod netlink;
 pub mod nftables;
 pub mod overlay;
 pub mod probe;
 pub mod process;
+pub mod process_tree;
 pub mod seccomp;
 pub mod spawn;
 pub mod terminal;

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
@@ -243,47 +243,6 @@ fn close_range(first: u32, last: u32) -> io::Result<()> {
     Ok(Errno::result(result).map(drop)?)
 }
 
-/// Kills every process of a session (setsid(2)), by the number of its leader, who may have ended.
-///
-/// # Errors
-/// If `/proc` cannot be listed.
-pub fn kill_session(leader: u32) -> io::Result<()> {
-    // A process that was born while the list was read is found by the next look.
-    for _ in 0..SESSION_LOOKS {
-        let mut found = false;
-        for entry in std::fs::read_dir("/proc")?.flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else {
-                continue;
-            };
-            if session_of(pid) != Some(leader) {
-                continue;
-            }
-            let Ok(pidfd) = open_pid(pid) else { continue };
-            // The descriptor is there: a session that is the same now is of this process.
-            if session_of(pid) == Some(leader) {
-                found |= send_signal(pidfd.as_fd(), libc::SIGKILL).is_ok();
-            }
-        }
-        if !found {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// How often [`kill_session`] looks for more.
-const SESSION_LOOKS: u32 = 5;
-
-/// Session of a living process: field 6 of proc_pid_stat(5).
-fn session_of(pid: u32) -> Option<u32> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    match fields.next()? {
-        "Z" | "X" => None,
-        _ => fields.nth(2)?.parse().ok(),
-    }
-}
-
 /// Becomes another program; returns only the error.
 #[must_use]
 pub fn execute(program: &CString, arguments: &[CString], environment: &[CString]) -> Errno {
@@ -398,6 +357,8 @@ pub fn set_limit(name: &str, soft: i64, hard: i64) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd as _;
+
     use super::*;
 
     #[test]

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::health::{Health, HealthStatus};
 use crate::id::{ContainerId, ImageId};
 use crate::lifecycle::{Exit, Status};
 use crate::name::ContainerName;
@@ -56,6 +57,12 @@ pub struct State {
     pub removes_volumes: bool,
     /// A person stopped it (which `unless-stopped` and `always` respect until the next start).
     pub stopped_by_user: bool,
+    /// A person has asked it to stop: when it is killed for not obeying.
+    #[serde(default)]
+    pub stop_due: Option<Timestamp>,
+    /// What its health check has found, where it has one.
+    #[serde(default)]
+    pub health: Option<Health>,
 }
 
 /// Which containers a list shows; every set condition must hold.
@@ -75,6 +82,8 @@ pub struct ContainerFilter {
     pub label: Vec<String>,
     /// Any of these exit codes.
     pub exited: Vec<i32>,
+    /// Any of these; `None` is a container without a health check.
+    pub health: Vec<Option<HealthStatus>>,
     /// At most so many, the newest.
     pub limit: Option<usize>,
     /// Free text in name, image or id, as the console's search box sends it.

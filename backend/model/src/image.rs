@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::health::HealthCheck;
 use crate::id::{DiffId, Digest, ImageId};
 use crate::network::Port;
 use crate::reference::Reference;
@@ -62,6 +63,8 @@ pub struct ImageDefaults {
     pub stop_signal: Option<String>,
     /// Shell of the shell form.
     pub shell: Option<Vec<String>>,
+    /// How to tell whether a container is well.
+    pub health: HealthCheck,
     /// Triggers for a build on top.
     pub on_build: Vec<String>,
 }

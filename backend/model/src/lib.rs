@@ -5,23 +5,29 @@
 //! that received it.
 #![forbid(unsafe_code)]
 
+pub mod confinement;
 pub mod container;
 pub mod device;
 pub mod event;
+pub mod health;
 pub mod id;
 pub mod image;
 pub mod job;
 pub mod lifecycle;
 pub mod limits;
 pub mod mount;
+mod mount_option;
 pub mod name;
 pub mod namespace;
 pub mod network;
 pub mod probe;
+pub mod process_table;
 pub mod quantity;
 pub mod reference;
 pub mod request;
+pub mod seccomp;
 pub mod signal;
 pub mod spec;
 pub mod stats;
 pub mod subnet;
+pub mod volumes_from;

@@ -23,6 +23,9 @@ pub enum Propagation {
     Shared,
 }
 
+/// Stands for the name that an anonymous volume is yet to get.
+const NAMELESS: &str = "anonymous";
+
 /// Where a mount's content comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -36,6 +39,12 @@ pub enum MountSource {
         /// Propagation.
         #[serde(default)]
         propagation: Propagation,
+        /// Without the mounts that lie below it.
+        #[serde(default)]
+        non_recursive: bool,
+        /// Read-only is the mount itself; those below it stay as they are.
+        #[serde(default)]
+        writable_below: bool,
     },
     /// A named or anonymous volume.
     Volume {
@@ -45,6 +54,9 @@ pub enum MountSource {
         copy_up: bool,
         /// Made for this container and removed with it.
         anonymous: bool,
+        /// What of it is shown; all, when absent.
+        #[serde(default)]
+        subpath: Option<SubPath>,
     },
     /// Memory.
     Tmpfs {
@@ -56,6 +68,52 @@ pub enum MountSource {
         #[serde(default)]
         options: Vec<String>,
     },
+}
+
+/// A path in a volume: relative, and without a way up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SubPath(String);
+
+/// A text that is no path in a volume.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("subpath {0:?} must be a relative path within the volume")]
+pub struct SubPathError(String);
+
+impl SubPath {
+    /// The path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for SubPath {
+    type Err = SubPathError;
+    fn from_str(text: &str) -> Result<Self, SubPathError> {
+        let is_inside = !text.is_empty()
+            && !text.starts_with('/')
+            && !text.contains('\0')
+            && !text.split('/').any(|part| part == "..");
+        if is_inside {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(SubPathError(text.to_owned()))
+        }
+    }
+}
+
+impl TryFrom<String> for SubPath {
+    type Error = SubPathError;
+    fn try_from(text: String) -> Result<Self, SubPathError> {
+        text.parse()
+    }
+}
+
+impl From<SubPath> for String {
+    fn from(path: SubPath) -> Self {
+        path.0
+    }
 }
 
 /// One mount as it will be made.
@@ -76,6 +134,30 @@ pub struct Mount {
 pub struct MountError {
     text: String,
     reason: String,
+}
+
+impl MountError {
+    pub(crate) fn new(text: &str, reason: String) -> Self {
+        Self {
+            text: text.to_owned(),
+            reason,
+        }
+    }
+}
+
+impl Propagation {
+    /// As Docker spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rprivate => "rprivate",
+            Self::Private => "private",
+            Self::Rslave => "rslave",
+            Self::Slave => "slave",
+            Self::Rshared => "rshared",
+            Self::Shared => "shared",
+        }
+    }
 }
 
 impl std::str::FromStr for Propagation {
@@ -106,12 +188,28 @@ impl MountSource {
     /// If the name is none.
     pub fn volume(name: &str, copy_up: bool) -> Result<Self, crate::name::NameError> {
         let anonymous = name.is_empty();
-        let name = if anonymous { "anonymous" } else { name }.parse()?;
+        let name = if anonymous { NAMELESS } else { name }.parse()?;
         Ok(Self::Volume {
             name,
             copy_up,
             anonymous,
+            subpath: None,
         })
+    }
+
+    /// The same, with only a part of the volume shown.
+    #[must_use]
+    pub fn at(mut self, path: Option<SubPath>) -> Self {
+        if let Self::Volume { subpath, .. } = &mut self {
+            *subpath = path;
+        }
+        self
+    }
+
+    /// Whether it is a volume that has no name of its own yet.
+    #[must_use]
+    pub fn is_nameless(&self) -> bool {
+        matches!(self, Self::Volume { name, anonymous: true, .. } if name.as_str() == NAMELESS)
     }
 }
 
@@ -154,6 +252,8 @@ impl Mount {
                 path: from.to_owned(),
                 create: true,
                 propagation,
+                non_recursive: false,
+                writable_below: false,
             }
         } else {
             MountSource::volume(from, copy_up).map_err(|error| wrong(&error.to_string()))?
@@ -197,6 +297,8 @@ mod tests {
             path: "/a".to_owned(),
             create: true,
             propagation: Propagation::Rslave,
+            non_recursive: false,
+            writable_below: false,
         };
         assert_eq!(bind.source, expected);
         let anonymous = |text| match Mount::parse_volume(text).expect("valid").source {

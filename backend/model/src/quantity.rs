@@ -1,6 +1,7 @@
-//! Amounts of bytes as people write them.
+//! Amounts of bytes and of time as people write them.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,9 +47,70 @@ impl FromStr for ByteSize {
     }
 }
 
+/// A span of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeSpan(pub Duration);
+
+/// A text that is not a span of time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid time: '{0}' (such as 500ms, 30s or 1m30s)")]
+pub struct TimeSpanError(String);
+
+impl FromStr for TimeSpan {
+    type Err = TimeSpanError;
+
+    /// As Docker reads `--health-interval`: numbers with units, one after the other.
+    fn from_str(text: &str) -> Result<Self, TimeSpanError> {
+        let wrong = || TimeSpanError(text.to_owned());
+        let mut rest = text.trim();
+        if rest.is_empty() {
+            return Err(wrong());
+        }
+        let mut total = Duration::ZERO;
+        while rest != "0" && !rest.is_empty() {
+            let is_number = |c: char| c.is_ascii_digit() || c == '.';
+            let unit_at = rest.find(|c| !is_number(c)).ok_or_else(wrong)?;
+            let (number, behind) = rest.split_at(unit_at);
+            let (unit, next) = behind.split_at(behind.find(is_number).unwrap_or(behind.len()));
+            let seconds = match unit {
+                "ns" => 1e-9,
+                "us" | "µs" | "μs" => 1e-6,
+                "ms" => 1e-3,
+                "s" => 1.0,
+                "m" => 60.0,
+                "h" => 3600.0,
+                _ => return Err(wrong()),
+            };
+            let part: f64 = number.parse().map_err(|_| wrong())?;
+            let part = Duration::try_from_secs_f64(part * seconds).map_err(|_| wrong())?;
+            total = total.checked_add(part).ok_or_else(wrong)?;
+            rest = next;
+        }
+        Ok(Self(total))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_read_as_docker_reads_them() {
+        for (text, millis) in [
+            ("0", 0),
+            ("30s", 30_000),
+            ("1m30s", 90_000),
+            ("1.5s", 1500),
+            ("200ms", 200),
+            ("2h", 7_200_000),
+        ] {
+            let span = text.parse().map(|TimeSpan(span)| span.as_millis());
+            assert_eq!(span, Ok(millis), "{text}");
+        }
+        for text in ["", "5", "s", "-1s", "1x", "1.2.3s", "1e300h"] {
+            assert!(text.parse::<TimeSpan>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn sizes_are_read_as_docker_reads_them() {

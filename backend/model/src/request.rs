@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::confinement::Confinement;
 use crate::device::Devices;
+use crate::health::HealthCheck;
 use crate::limits::{Limits, Ulimit};
 use crate::mount::Mount;
 use crate::name::ContainerName;
@@ -12,6 +14,7 @@ use crate::namespace::NamespaceRequest;
 use crate::network::{NetworkMode, Port, PublishedPort};
 use crate::signal::Signal;
 use crate::spec::Seccomp;
+use crate::volumes_from::VolumesFrom;
 
 /// A request to create a container. What is `None` or empty comes from the image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -51,6 +54,10 @@ pub struct ContainerRequest {
     pub stop_signal: Option<Signal>,
     /// Seconds until `stop` kills.
     pub stop_timeout: Option<u32>,
+    /// How to tell whether it is well; merged with the image's when the container is made.
+    pub health: HealthCheck,
+    /// Shell of a health check's shell form; the image's.
+    pub shell: Option<Vec<String>>,
     /// How it sits on the host.
     pub host: HostRequest,
 }
@@ -61,6 +68,8 @@ pub struct ContainerRequest {
 pub struct HostRequest {
     /// Binds, volumes and tmpfs.
     pub mounts: Vec<Mount>,
+    /// Containers whose mounts it gets too.
+    pub volumes_from: Vec<VolumesFrom>,
     /// Published ports.
     pub ports: Vec<PublishedPort>,
     /// Publish every exposed port on a free one of the host.
@@ -87,6 +96,8 @@ pub struct HostRequest {
     pub no_new_privileges: bool,
     /// System call filter.
     pub seccomp: Seccomp,
+    /// What is masked and labelled otherwise than by default.
+    pub confinement: Confinement,
     /// Bytes of `/dev/shm`.
     pub shm_size: Option<u64>,
     /// `name:address` lines for `/etc/hosts`.

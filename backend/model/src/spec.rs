@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::confinement::Confinement;
 use crate::device::Devices;
 use crate::id::{ContainerId, DiffId};
 use crate::limits::{Limits, Ulimit};
@@ -111,6 +112,8 @@ pub enum Seccomp {
     Default,
     /// None.
     Unconfined,
+    /// A profile that somebody brought.
+    Custom(Box<crate::seccomp::Profile>),
 }
 
 /// Confinement of a container.
@@ -126,4 +129,7 @@ pub struct Security {
     pub seccomp: Seccomp,
     /// No writes to the root file system.
     pub read_only: bool,
+    /// What is masked and labelled otherwise than by default.
+    #[serde(default)]
+    pub confinement: Confinement,
 }

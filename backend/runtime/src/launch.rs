@@ -1,6 +1,7 @@
 //! Launching: the request's side of a start. Forks the shim, which clones init, and keeps the
 //! two in step with what the request still does (cgroup, network).
 
+mod born;
 mod exec;
 
 use std::io;
@@ -75,7 +76,7 @@ pub struct Born {
     /// Its number on the host.
     pub pid: u32,
     shim: UnixStream,
-    pub(crate) init: UnixStream,
+    init: UnixStream,
 }
 
 /// What the shim says to the request.
@@ -92,34 +93,6 @@ fn lost(error: &ChannelError) -> Failure {
         FailureKind::Internal,
         format!("the start broke off: {error}"),
     )
-}
-
-/// Dropped without [`Born::release`], a start is given up, and nothing of it stays.
-impl Born {
-    /// Lets the program begin; returns when it runs, or is about to with `wait_for_attach`.
-    ///
-    /// # Errors
-    /// Why the program could not start.
-    pub fn release(self) -> Result<u32, Failure> {
-        let Self { pid, shim, init } = self;
-        // An init that has failed already has said why.
-        let _ = channel::send(init.as_fd(), &(), &[]);
-        match channel::receive::<FromInit>(init.as_fd()) {
-            // Its end of the line goes with the exec.
-            Ok((FromInit::Ready, _)) | Err(ChannelError::Closed) => {}
-            Ok((FromInit::Failed(failure), _)) => return Err(failure),
-            Err(error) => return Err(lost(&error)),
-        }
-        channel::send(shim.as_fd(), &(), &[]).map_err(|error| lost(&error))?;
-        match channel::receive::<FromShim>(shim.as_fd()) {
-            Ok((FromShim::Recorded, _)) => Ok(pid),
-            Ok((FromShim::Failed(failure), _)) => Err(failure),
-            Ok((FromShim::Born(_), _)) => {
-                Err(Failure::new(FailureKind::Internal, "the shim is confused"))
-            }
-            Err(error) => Err(lost(&error)),
-        }
-    }
 }
 
 /// Starts shim and init; the container's namespaces exist when this returns.

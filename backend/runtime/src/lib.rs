@@ -5,7 +5,6 @@
 //! one thread, forked from the worker.
 #![forbid(unsafe_code)]
 
-mod born;
 mod donor;
 mod failure;
 mod init;

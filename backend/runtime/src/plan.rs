@@ -21,6 +21,8 @@ pub struct PreparedMount {
     pub directory: bool,
     /// No writes, all below it included.
     pub read_only: bool,
+    /// `read_only` is meant for the mount itself, and not for those below it.
+    pub writable_below: bool,
     /// How mount events pass.
     pub propagation: Propagation,
 }
@@ -43,31 +45,6 @@ pub struct DeviceNode {
     /// Owner's group.
     pub gid: u32,
 }
-
-/// Paths under `/proc` and `/sys` that tell or change too much of the host, and are shown empty.
-pub(crate) const MASKED: [&str; 12] = [
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-];
-
-/// Paths under `/proc` that may be read.
-pub(crate) const READ_ONLY: [&str; 5] = [
-    "/proc/bus",
-    "/proc/fs",
-    "/proc/irq",
-    "/proc/sys",
-    "/proc/sysrq-trigger",
-];
 
 /// Namespaces with kernel parameters that are the container's alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

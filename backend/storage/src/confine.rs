@@ -47,14 +47,20 @@ pub(crate) const DIRECTORY: OFlags = OFlags::RDONLY
 #[derive(Debug)]
 pub struct Root {
     fd: OwnedFd,
+    /// Held, not used: the mount that the root is the top of.
+    #[expect(dead_code, reason = "it is there to be kept")]
+    mount: Option<OwnedFd>,
 }
+
+/// Tries of a look-up that others disturb. More than any honest storm of renames takes.
+const MOST_TRIES: u32 = 10_000;
 
 impl Root {
     /// The directory at a path of the host that only root can change.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let fd = rustix::fs::open(path, DIRECTORY, Mode::empty())
             .map_err(failed("opening", path.display()))?;
-        Ok(Self { fd })
+        Ok(Self { fd, mount: None })
     }
 
     /// The root directory of a running process, with its own mounts. The caller makes sure, after
@@ -64,13 +70,24 @@ impl Root {
         // The last name is a magic link and must be followed.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(&path, flags, Mode::empty()).map_err(failed("opening", path))?;
-        Ok(Self { fd })
+        Ok(Self { fd, mount: None })
     }
 
     /// The directory behind a descriptor, such as a detached mount.
     #[must_use]
     pub fn from_fd(fd: OwnedFd) -> Self {
-        Self { fd }
+        Self { fd, mount: None }
+    }
+
+    /// The top of a mount that is attached nowhere, whose own descriptor is kept. Without it the
+    /// kernel would take the mount for one on its way out, count its users under the lock of all
+    /// mounts, and find at every `..` behind a link that something was mounted meanwhile.
+    #[must_use]
+    pub fn of_mount(top: OwnedFd, mount: OwnedFd) -> Self {
+        Self {
+            fd: top,
+            mount: Some(mount),
+        }
     }
 
     /// Opens what `path` leads to inside the root; symbolic links on the way and at the end are
@@ -78,15 +95,17 @@ impl Root {
     pub fn resolve(&self, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
         let flags = flags | OFlags::CLOEXEC;
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        loop {
-            // An empty path is an error for the kernel; the root is meant.
-            let path = if path.is_empty() { c"." } else { path };
+        // An empty path is an error for the kernel; the root is meant.
+        let path = if path.is_empty() { c"." } else { path };
+        let mut last = Errno::AGAIN;
+        for _ in 0..MOST_TRIES {
             match rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), resolve) {
-                // Something was renamed while `..` was looked up (openat2(2)).
-                Err(Errno::AGAIN | Errno::INTR) => {}
+                // Something was renamed or mounted while `..` was looked up (openat2(2)).
+                Err(errno @ (Errno::AGAIN | Errno::INTR)) => last = errno,
                 other => return other,
             }
         }
+        Err(last)
     }
 
     /// Opens the directory that a path leads to, to act in it.

@@ -31,7 +31,7 @@ pub fn read_only(layers: &[PathBuf]) -> Result<Root, FileError> {
         [] => Err(failed("mounting", "no layers")(Errno::INVAL)),
         // overlayfs wants two; the marks that one layer may hold are known to whoever reads it.
         [only] => Root::open(only),
-        several => top_of(&overlay(several, None, FOR_FILES)?),
+        several => top_of(overlay(several, None, FOR_FILES)?),
     }
 }
 
@@ -41,7 +41,7 @@ pub fn writable(layers: &[PathBuf], upper: &Path, work: &Path) -> Result<Root, F
     match visible(layers)? {
         // An image from nothing: its first layer is written as it is.
         [] => Root::open(upper),
-        some => top_of(&overlay(some, Some((upper, work)), FOR_FILES)?),
+        some => top_of(overlay(some, Some((upper, work)), FOR_FILES)?),
     }
 }
 
@@ -81,9 +81,9 @@ fn overlay(
 }
 
 /// fsmount(2) gives an `O_PATH` descriptor; listing wants a real one.
-fn top_of(mount: &OwnedFd) -> Result<Root, FileError> {
+fn top_of(mount: OwnedFd) -> Result<Root, FileError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let top = rustix::fs::openat(mount, c".", flags, rustix::fs::Mode::empty());
-    top.map(Root::from_fd)
+    let top = rustix::fs::openat(&mount, c".", flags, rustix::fs::Mode::empty());
+    top.map(|top| Root::of_mount(top, mount))
         .map_err(failed("opening", "an overlay mount"))
 }

@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use orlop_model::id::{ContainerId, DiffId, ExecId, JobId};
 use orlop_model::limits::Limits;
 use orlop_model::name::VolumeName;
+use orlop_model::process_table::Column;
 use orlop_model::request::TermSize;
 use orlop_model::signal::Signal;
 use orlop_model::spec::{ContainerSpec, Process};
@@ -56,6 +57,8 @@ pub enum Request {
     Top {
         /// Which.
         container: ContainerId,
+        /// What to tell of each.
+        columns: Vec<Column>,
     },
     /// Tidy up after a container ended: cgroup, veth, published ports, run directory. What is
     /// gone already is no error. Ends with `Done`.

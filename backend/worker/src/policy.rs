@@ -134,9 +134,15 @@ impl Policy {
         if self.privileged {
             return Ok(());
         }
-        if security.privileged || security.seccomp == Seccomp::Unconfined {
+        // Of a filter that somebody brought nobody can tell what it lets through.
+        if security.privileged || security.seccomp != Seccomp::Default {
             return Err(denied(
                 "the policy of this host forbids privileged containers".to_owned(),
+            ));
+        }
+        if !security.confinement.hides_the_host() {
+            return Err(denied(
+                "the policy of this host forbids privileged containers, and without the masks of /proc and /sys it is one".to_owned(),
             ));
         }
         let harmless = CapabilitySet::DEFAULT
@@ -259,6 +265,9 @@ mod tests {
             policy.judge_security(&traces, true).is_err(),
             "the host's processes"
         );
+        let own = r#"{"defaultAction":"SCMP_ACT_ALLOW"}"#;
+        let own = orlop_model::seccomp::Profile::parse(own).expect("valid");
+        assert!(judge(&["CAP_CHOWN"], Seccomp::Custom(Box::new(own))).is_err());
         for name in [
             "CAP_SYS_ADMIN",
             "CAP_SYS_MODULE",

@@ -107,7 +107,7 @@ fn dispatch(
         }
         Request::CheckLimits { limits } => ops::processes::check(context, &limits)?,
         Request::Stats { container } => ops::stats::read(context, &container)?,
-        Request::Top { container } => ops::stats::processes(context, &container)?,
+        Request::Top { container, columns } => ops::top::processes(context, &container, &columns)?,
         Request::Release { container } => ops::release::container(context, &container)?,
         Request::ReleaseExec { exec } => ops::release::exec(context, &exec)?,
         Request::RemoveContainer { container } => {

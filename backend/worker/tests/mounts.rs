@@ -18,6 +18,8 @@ fn bind(source: &Path, target: &str, read_only: bool) -> Mount {
             path: source.display().to_string(),
             create: false,
             propagation: Propagation::default(),
+            non_recursive: false,
+            writable_below: false,
         },
         read_only,
     }

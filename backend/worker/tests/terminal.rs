@@ -235,6 +235,7 @@ fn a_session_without_a_client_is_ended_with_all_that_it_started() {
     let count = || {
         let top = Request::Top {
             container: spec.id.clone(),
+            columns: orlop_model::process_table::full(),
         };
         format!("{:?}", host.ask(&top)).matches("sleep 777").count()
     };
@@ -262,6 +263,7 @@ fn killing_a_session_ends_its_background_jobs_and_a_killed_shim_ends_its_session
     assert_eq!(session.finish().exit.code, 137);
     let top = Request::Top {
         container: spec.id.clone(),
+        columns: orlop_model::process_table::full(),
     };
     wait_until("the end of the job", || {
         !format!("{:?}", host.ask(&top)).contains("sleep 778")

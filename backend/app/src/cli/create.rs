@@ -37,6 +37,12 @@ pub(crate) struct CreateOptions {
     /// Mount a folder or volume: SOURCE:TARGET[:ro]
     #[arg(short, long, value_name = "MOUNT")]
     pub(crate) volume: Vec<String>,
+    /// Mount: type=bind|volume|tmpfs,source=…,target=…[,readonly][,OPTION=…]
+    #[arg(long, value_name = "MOUNT")]
+    pub(crate) mount: Vec<String>,
+    /// The mounts of another container too: CONTAINER[:ro]
+    #[arg(long, value_name = "CONTAINER")]
+    pub(crate) volumes_from: Vec<String>,
     /// Mount memory: TARGET[:OPTIONS]
     #[arg(long, value_name = "TARGET")]
     pub(crate) tmpfs: Vec<String>,
@@ -92,7 +98,8 @@ pub(crate) struct CreateOptions {
     /// Take a capability away
     #[arg(long)]
     pub(crate) cap_drop: Vec<String>,
-    /// no-new-privileges, seccomp=unconfined
+    /// no-new-privileges, seccomp=unconfined or a profile's file, apparmor=PROFILE, label=OPTION,
+    /// systempaths=unconfined
     #[arg(long)]
     pub(crate) security_opt: Vec<String>,
     /// Run a small init as process 1
@@ -104,6 +111,8 @@ pub(crate) struct CreateOptions {
     /// Seconds until stop kills
     #[arg(long)]
     pub(crate) stop_timeout: Option<i64>,
+    #[command(flatten)]
+    pub(crate) health: super::health::HealthOptions,
     /// Image: name, id, or a unique part of the id's beginning
     pub(crate) image: String,
     /// Program and arguments in place of the image's
@@ -153,6 +162,7 @@ impl CreateOptions {
             stdin_once: Some(self.interactive),
             stop_signal: self.stop_signal.clone(),
             stop_timeout: self.stop_timeout,
+            healthcheck: self.health.body()?,
             exposed_ports: Some(self.ports()?.into_keys().collect()),
             host_config: Some(self.host_config()?),
             ..ContainerCreateBody::default()
@@ -160,6 +170,9 @@ impl CreateOptions {
     }
 
     fn host_config(&self) -> anyhow::Result<HostConfig> {
+        let read = |file: &str| std::fs::read_to_string(file);
+        let security = super::security::translate(&self.security_opt, read)?;
+        let mounts = self.mount.iter().map(|text| super::mount::body(text));
         let tmpfs = self.tmpfs.iter().map(|entry| {
             let (target, options) = entry.split_once(':').unwrap_or((entry, ""));
             (target.to_owned(), options.to_owned())
@@ -167,6 +180,8 @@ impl CreateOptions {
         let mut host = HostConfig {
             auto_remove: Some(self.rm),
             binds: Some(self.volume.clone()),
+            mounts: Some(mounts.collect::<Result<_, _>>()?),
+            volumes_from: Some(self.volumes_from.clone()),
             tmpfs: Some(tmpfs.collect()),
             port_bindings: Some(self.ports()?),
             publish_all_ports: Some(self.publish_all),
@@ -181,7 +196,9 @@ impl CreateOptions {
             privileged: Some(self.privileged),
             cap_add: Some(self.cap_add.clone()),
             cap_drop: Some(self.cap_drop.clone()),
-            security_opt: Some(self.security_opt.clone()),
+            masked_paths: security.unmasked.then(Vec::new),
+            readonly_paths: security.unmasked.then(Vec::new),
+            security_opt: Some(security.options),
             init: self.init.then_some(true),
             ..HostConfig::default()
         };

@@ -16,6 +16,7 @@ use crate::query::Query;
 use crate::routes::{Call, unknown};
 use crate::types::container;
 use crate::types::create::CreateBody;
+use crate::types::health;
 
 /// `GET /containers/json`.
 pub(crate) async fn list(call: Call) -> Answer {
@@ -31,13 +32,16 @@ pub(crate) async fn list(call: Call) -> Answer {
 fn list_filter(query: &Query) -> Result<ContainerFilter, ApiError> {
     let filters = Filters::read(
         query,
-        &["status", "name", "id", "ancestor", "label", "exited"],
+        &[
+            "status", "name", "id", "ancestor", "label", "exited", "health",
+        ],
     )?;
     let limit = query
         .number::<i64>("limit")?
         .and_then(|limit| usize::try_from(limit).ok())
         .filter(|l| *l > 0);
     let status = filters.parsed("status")?;
+    let health = filters.values("health").iter();
     Ok(ContainerFilter {
         // Asking for a status, an exit code or so many of the newest looks at all of them.
         all: query.flag("all")
@@ -50,6 +54,9 @@ fn list_filter(query: &Query) -> Result<ContainerFilter, ApiError> {
         ancestor: filters.values("ancestor").to_vec(),
         label: filters.values("label").to_vec(),
         exited: filters.parsed("exited")?,
+        health: health
+            .map(|v| health::filter(v))
+            .collect::<Result<_, _>>()?,
         limit,
         text: None,
     })
@@ -91,7 +98,8 @@ pub(crate) async fn remove(id: &str, call: Call) -> Answer {
 
 /// `GET /containers/{id}/top`.
 pub(crate) async fn top(id: &str, call: Call) -> Answer {
-    let table = call.engine.container_processes(id).await?;
+    let arguments = call.query.text("ps_args").unwrap_or_default();
+    let table = call.engine.container_processes(id, arguments).await?;
     json_answer(
         StatusCode::OK,
         &json!({"Titles": table.titles, "Processes": table.rows}),
@@ -103,8 +111,14 @@ pub(crate) async fn act(id: &str, action: &str, call: Call) -> Answer {
     let Call { engine, query, .. } = call;
     match action {
         "start" => engine.start_container(id, false).await?,
-        "stop" => engine.stop_container(id, timeout(&query)?).await?,
-        "restart" => engine.restart_container(id, timeout(&query)?).await?,
+        "stop" => {
+            let (timeout, signal) = (timeout(&query)?, signal(&query)?);
+            engine.stop_container_by(id, timeout, signal).await?;
+        }
+        "restart" => {
+            let (timeout, signal) = (timeout(&query)?, signal(&query)?);
+            engine.restart_container_by(id, timeout, signal).await?;
+        }
         "kill" => kill(&engine, id, &query).await?,
         "pause" => engine.pause_container(id).await?,
         "unpause" => engine.unpause_container(id).await?,
@@ -119,9 +133,14 @@ pub(crate) async fn act(id: &str, action: &str, call: Call) -> Answer {
 }
 
 async fn kill(engine: &Engine, id: &str, query: &Query) -> Result<(), ApiError> {
-    let signal = query.text("signal").map_or(Ok(Signal::KILL), str::parse);
-    let signal = signal.map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let signal = signal(query)?.unwrap_or(Signal::KILL);
     Ok(engine.kill_container(id, signal).await?)
+}
+
+fn signal(query: &Query) -> Result<Option<Signal>, ApiError> {
+    let signal = query.text("signal").filter(|text| !text.is_empty());
+    let signal = signal.map(str::parse).transpose();
+    signal.map_err(|error| ApiError::bad_request(format!("{error}")))
 }
 
 async fn rename(engine: &Engine, id: &str, query: &Query) -> Result<(), ApiError> {

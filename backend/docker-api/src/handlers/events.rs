@@ -69,7 +69,13 @@ fn wanted(filters: &Filters, event: &Event) -> bool {
     // Jobs are Orlop's own; Docker's clients do not know them.
     event.object != EventObject::Job
         && any("type", &|v| event.object.as_str() == v)
-        && any("event", &|v| event.action == v)
+        && any("event", &|v| {
+            // `health_status` stands for each of its values.
+            event
+                .action
+                .strip_prefix(v)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        })
         && any("container", &|v| of(EventObject::Container, v))
         && any("image", &|v| {
             of(EventObject::Image, v) || event.attributes.get("image").is_some_and(|i| i == v)

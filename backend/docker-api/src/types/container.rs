@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use orlop_model::confinement::{MASKED, READ_ONLY};
 use orlop_model::container::Container;
 use orlop_model::lifecycle::Status;
-use orlop_model::mount::{Mount, MountSource};
 use orlop_model::namespace::NamespaceMode;
 use orlop_model::network::NetworkMode;
 use orlop_model::request::{HostRequest, RestartPolicy};
 use serde_json::{Value, json};
 
-use crate::types::limits;
+use crate::types::mounts::{bind_text, mount_body, mount_point, tmpfs_text};
 use crate::types::time::{NEVER, nano, nano_or_never};
+use crate::types::{health, limits, security};
 
 /// One line of `GET /containers/json`.
 pub(crate) fn summary(container: &Container, image: &str) -> Value {
@@ -72,7 +73,7 @@ pub(crate) fn status_line(container: &Container, now: Timestamp) -> String {
     };
     match state.status {
         Status::Created => "Created".to_owned(),
-        Status::Running => format!("Up {}", since(state.started_at)),
+        Status::Running => format!("Up {}{}", since(state.started_at), health::words(state)),
         Status::Paused => format!("Up {} (Paused)", since(state.started_at)),
         Status::Removing => "Removal In Progress".to_owned(),
         Status::Dead => "Dead".to_owned(),
@@ -130,7 +131,9 @@ pub(crate) fn inspect(container: &Container, image: &str) -> Value {
         "RestartCount": container.state.restart_count,
         "Driver": "overlay2",
         "Platform": "linux",
-        "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "",
+        "MountLabel": "",
+        "ProcessLabel": request.host.confinement.selinux.as_ref().map_or_else(String::new, ToString::to_string),
+        "AppArmorProfile": request.host.confinement.apparmor.clone().unwrap_or_default(),
         "ExecIDs": null,
         "HostConfig": host_config(&request.host),
         "Mounts": request.host.mounts.iter().map(mount_point).collect::<Vec<_>>(),
@@ -153,6 +156,8 @@ pub(crate) fn inspect(container: &Container, image: &str) -> Value {
             "Labels": request.labels,
             "StopSignal": request.stop_signal.map(|s| s.to_string()),
             "StopTimeout": request.stop_timeout,
+            "Healthcheck": health::check(&request.health),
+            "Shell": request.shell,
         },
         "NetworkSettings": network_settings(container),
     })
@@ -161,7 +166,7 @@ pub(crate) fn inspect(container: &Container, image: &str) -> Value {
 fn state(container: &Container) -> Value {
     let state = &container.state;
     let exit = state.exit.as_ref().filter(|_| !state.status.is_alive());
-    json!({
+    let mut shown = json!({
         "Status": state.status.as_str(),
         "Running": state.status.is_alive(),
         "Paused": state.status == Status::Paused,
@@ -173,7 +178,11 @@ fn state(container: &Container) -> Value {
         "Error": exit.and_then(|e| e.error.clone()).unwrap_or_default(),
         "StartedAt": nano_or_never(state.started_at),
         "FinishedAt": state.exit.as_ref().map_or_else(|| NEVER.to_owned(), |e| nano(e.at)),
-    })
+    });
+    if let Some(found) = &state.health {
+        shown["Health"] = health::found(found);
+    }
+    shown
 }
 
 fn keys<T: ToString>(items: impl Iterator<Item = T>) -> Option<BTreeMap<String, Value>> {
@@ -215,6 +224,8 @@ fn host_config(host: &HostRequest) -> Value {
     let policy = policy.split(':').next().unwrap_or_default();
     let mut config = json!({
         "Binds": host.mounts.iter().filter_map(bind_text).collect::<Vec<_>>(),
+        "Mounts": host.mounts.iter().filter_map(mount_body).collect::<Vec<_>>(),
+        "Tmpfs": host.mounts.iter().filter_map(tmpfs_text).collect::<BTreeMap<_, _>>(),
         "NetworkMode": host.network.to_string(),
         "PortBindings": bindings,
         "PublishAllPorts": host.publish_all,
@@ -223,7 +234,9 @@ fn host_config(host: &HostRequest) -> Value {
         "Privileged": host.privileged,
         "ReadonlyRootfs": host.read_only,
         "CapAdd": some_list(&host.cap_add), "CapDrop": some_list(&host.cap_drop),
-        "SecurityOpt": null,
+        "SecurityOpt": security::options(host),
+        "MaskedPaths": shown_paths(host, &host.confinement.masked_paths, &MASKED),
+        "ReadonlyPaths": shown_paths(host, &host.confinement.readonly_paths, &READ_ONLY),
         "ExtraHosts": some_list(&host.extra_hosts),
         "Dns": host.dns, "DnsSearch": host.dns_search, "DnsOptions": [],
         "GroupAdd": some_list(&host.group_add),
@@ -238,7 +251,7 @@ fn host_config(host: &HostRequest) -> Value {
         "OomScoreAdj": host.oom_score_adj,
         "LogConfig": {"Type": "json-file", "Config": {}},
         "Ulimits": host.ulimits.iter().map(|u| json!({"Name": u.name, "Soft": u.soft, "Hard": u.hard})).collect::<Vec<_>>(),
-        "VolumesFrom": null,
+        "VolumesFrom": host.volumes_from.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     if let Some(map) = config.as_object_mut() {
         map.extend(limits::shown(&host.limits, &host.devices));
@@ -246,34 +259,18 @@ fn host_config(host: &HostRequest) -> Value {
     config
 }
 
+/// A list of masked or read-only paths as it is in force.
+fn shown_paths(
+    host: &HostRequest,
+    own: &Option<Vec<String>>,
+    usual: &[&str],
+) -> Option<Vec<String>> {
+    let usual = || usual.iter().map(ToString::to_string).collect();
+    (!host.privileged).then(|| own.clone().unwrap_or_else(usual))
+}
+
 fn some_list(list: &[String]) -> Option<&[String]> {
     (!list.is_empty()).then_some(list)
-}
-
-fn bind_text(mount: &Mount) -> Option<String> {
-    let options = if mount.read_only { ":ro" } else { "" };
-    match &mount.source {
-        MountSource::Bind { path, .. } => Some(format!("{path}:{}{options}", mount.target)),
-        MountSource::Volume {
-            name,
-            anonymous: false,
-            ..
-        } => Some(format!("{name}:{}{options}", mount.target)),
-        _ => None,
-    }
-}
-
-fn mount_point(mount: &Mount) -> Value {
-    let (kind, name, source) = match &mount.source {
-        MountSource::Bind { path, .. } => ("bind", "", path.as_str()),
-        MountSource::Volume { name, .. } => ("volume", name.as_str(), ""),
-        MountSource::Tmpfs { .. } => ("tmpfs", "", ""),
-    };
-    json!({
-        "Type": kind, "Name": name, "Source": source, "Destination": mount.target,
-        "Driver": if kind == "volume" { "local" } else { "" },
-        "Mode": "", "RW": !mount.read_only, "Propagation": if kind == "bind" { "rprivate" } else { "" },
-    })
 }
 
 fn networks(container: &Container) -> Value {

@@ -10,13 +10,13 @@ use orlop_model::name::ContainerName;
 use orlop_model::namespace::{NamespaceMode, NamespaceRequest};
 use orlop_model::network::{NetworkModeError, Port, Protocol, PublishedPort};
 use orlop_model::request::{ContainerRequest, HostRequest, RestartPolicy};
-use orlop_model::spec::Seccomp;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::ApiError;
+use crate::types::health::HealthBody;
 use crate::types::limits::LimitsBody;
-use crate::types::mounts;
+use crate::types::{mounts, security};
 
 /// A command: a list, or one word for what older clients send.
 #[derive(Debug, Deserialize)]
@@ -55,6 +55,7 @@ pub(crate) struct CreateBody {
     exposed_ports: Option<BTreeMap<String, Value>>,
     stop_signal: Option<String>,
     stop_timeout: Option<u32>,
+    healthcheck: Option<HealthBody>,
     host_config: Option<HostBody>,
 }
 
@@ -64,6 +65,7 @@ struct HostBody {
     binds: Option<Vec<String>>,
     mounts: Option<Vec<mounts::MountBody>>,
     tmpfs: Option<BTreeMap<String, String>>,
+    volumes_from: Option<Vec<String>>,
     port_bindings: Option<BTreeMap<String, Option<Vec<BindingBody>>>>,
     publish_all_ports: bool,
     restart_policy: Option<RestartBody>,
@@ -80,6 +82,8 @@ struct HostBody {
     cap_add: Option<Vec<String>>,
     cap_drop: Option<Vec<String>>,
     security_opt: Option<Vec<String>>,
+    masked_paths: Option<Vec<String>>,
+    readonly_paths: Option<Vec<String>>,
     group_add: Option<Vec<String>>,
     extra_hosts: Option<Vec<String>>,
     dns: Option<Vec<String>>,
@@ -128,11 +132,7 @@ fn asks_for_nothing(key: &str, value: &Value) -> bool {
             "Runtime" => matches!(text.as_str(), "" | "orlop" | "runc"),
             _ => text.is_empty(),
         },
-        Value::Array(list) => {
-            list.is_empty()
-                || key == "ConsoleSize"
-                || matches!(key, "MaskedPaths" | "ReadonlyPaths")
-        }
+        Value::Array(list) => list.is_empty() || key == "ConsoleSize",
         Value::Object(map) => map.is_empty() || (key == "LogConfig" && is_default_log(map)),
         Value::Bool(true) => false,
     }
@@ -182,6 +182,12 @@ impl CreateBody {
                 .transpose()
                 .map_err(|e| bad(&e))?,
             stop_timeout: self.stop_timeout,
+            health: self
+                .healthcheck
+                .map(HealthBody::into_check)
+                .transpose()?
+                .unwrap_or_default(),
+            shell: None,
             host: self.host_config.unwrap_or_default().into_host()?,
         })
     }
@@ -240,13 +246,20 @@ impl HostBody {
                 hard: limit.hard,
             });
         }
+        host.confinement.masked_paths = self.masked_paths;
+        host.confinement.readonly_paths = self.readonly_paths;
         for option in self.security_opt.unwrap_or_default() {
-            apply_security(&mut host, &option)?;
+            security::apply(&mut host, &option)?;
         }
         for bind in self.binds.unwrap_or_default() {
             let mount = Mount::parse_volume(&bind);
             host.mounts
                 .push(mount.map_err(|e| ApiError::bad_request(e.to_string()))?);
+        }
+        for from in self.volumes_from.unwrap_or_default() {
+            let from = from.parse();
+            host.volumes_from
+                .push(from.map_err(|e| ApiError::bad_request(format!("{e}")))?);
         }
         for mount in self.mounts.unwrap_or_default() {
             host.mounts.push(mount.into_mount()?);
@@ -321,22 +334,6 @@ fn published(
         }
     }
     Ok(ports)
-}
-
-fn apply_security(host: &mut HostRequest, option: &str) -> Result<(), ApiError> {
-    match option.replace(':', "=").as_str() {
-        "no-new-privileges" | "no-new-privileges=true" => host.no_new_privileges = true,
-        "no-new-privileges=false" => {}
-        "seccomp=unconfined" => host.seccomp = Seccomp::Unconfined,
-        // Nothing of either is applied here, so there is nothing to take off.
-        "apparmor=unconfined" | "label=disable" => {}
-        _ => {
-            return Err(ApiError::bad_request(format!(
-                "SecurityOpt {option:?} is not supported by Orlop"
-            )));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ fn what_cannot_be_done_is_refused_by_name() {
             "DeviceRequests",
         ),
         (json!({"PidMode": "theirs"}), "PidMode"),
-        (json!({"SecurityOpt": ["apparmor=mine"]}), "apparmor=mine"),
+        (json!({"SecurityOpt": ["colour=red"]}), "colour=red"),
         (json!({"NetworkMode": "web"}), "network web not found"),
         (json!({"RestartPolicy": {"Name": "perhaps"}}), "perhaps"),
         (json!({"Dns": ["x"]}), "Dns"),

@@ -4,6 +4,7 @@ use orlop_model::image::{Image, Removed};
 use orlop_model::reference::Reference;
 use serde_json::{Value, json};
 
+use crate::types::health;
 use crate::types::time::nano_or_never;
 
 fn familiar(references: &[Reference]) -> Vec<String> {
@@ -54,6 +55,7 @@ pub(crate) fn inspect(image: &Image) -> Value {
             "Labels": defaults.labels,
             "StopSignal": defaults.stop_signal,
             "Shell": defaults.shell,
+            "Healthcheck": health::check(&defaults.health),
             "OnBuild": defaults.on_build,
         },
         "RootFS": {"Type": "layers", "Layers": image.layers},

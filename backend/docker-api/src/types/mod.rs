@@ -3,8 +3,10 @@
 
 pub(crate) mod container;
 pub(crate) mod create;
+pub(crate) mod health;
 pub(crate) mod image;
 pub(crate) mod limits;
 pub(crate) mod mounts;
+pub(crate) mod security;
 pub(crate) mod stats;
 pub(crate) mod time;

@@ -190,6 +190,7 @@ fn spec(
             no_new_privileges: false,
             seccomp: Seccomp::Default,
             read_only: false,
+            confinement: Default::default(),
         },
         shm_size: SHM_BYTES,
         init: false,

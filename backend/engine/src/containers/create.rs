@@ -47,6 +47,7 @@ impl Engine {
         image: &Image,
     ) -> Result<CreatedContainer, EngineError> {
         let shared = self.share(&mut request).await?;
+        self.inherit_mounts(&mut request).await?;
         let endpoint = match request.host.network {
             NetworkMode::Bridge => Some(self.plan_endpoint(id).await?),
             NetworkMode::None | NetworkMode::Host | NetworkMode::Container(_) => None,

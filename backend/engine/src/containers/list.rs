@@ -47,6 +47,10 @@ fn matches(container: &Container, filter: &ContainerFilter) -> bool {
     let ended = !status.is_alive();
     (filter.all || status.is_alive() || !filter.status.is_empty())
         && (filter.status.is_empty() || filter.status.contains(&status))
+        && (filter.health.is_empty()
+            || filter
+                .health
+                .contains(&container.state.health.as_ref().map(|h| h.status)))
         && any(&filter.name, &|part| {
             name.contains(part.trim_start_matches('/'))
         })

@@ -10,7 +10,7 @@ use orlop_model::name::ContainerName;
 use orlop_model::namespace::{IpcMode, Share};
 use orlop_model::network::{Endpoint, NetworkMode, Port, PublishedPort};
 use orlop_model::request::{ContainerRequest, RestartPolicy, TermSize};
-use orlop_model::spec::{ContainerSpec, Network, Process, Security};
+use orlop_model::spec::{ContainerSpec, Network, Process, Seccomp, Security};
 
 use super::capabilities;
 use super::limits::limits;
@@ -90,10 +90,14 @@ pub(super) fn merge(
     request.stop_signal = request
         .stop_signal
         .or_else(|| defaults.stop_signal.as_deref().and_then(|s| s.parse().ok()));
+    request.health = request.health.over(&defaults.health);
+    request.shell = request.shell.or_else(|| defaults.shell.clone());
     request.volumes.extend(defaults.volumes.iter().cloned());
     request.host.limits = limits(&request.host.limits, host.cpus)?;
     let mounts = mounts(&mut request, &mut volume_name)?;
     let ports = ports(&request);
+    let confinement = request.host.confinement.check();
+    confinement.map_err(|error| EngineError::field("confinement", error.to_string()))?;
     let wanted = &request.host;
     let network = match (&wanted.network, endpoint.clone()) {
         (NetworkMode::Container(_), _) => match shared.network {
@@ -140,12 +144,13 @@ pub(super) fn merge(
                 &wanted.cap_drop,
             )?,
             no_new_privileges: wanted.no_new_privileges,
-            seccomp: if wanted.privileged {
-                orlop_model::spec::Seccomp::Unconfined
-            } else {
-                wanted.seccomp.clone()
+            // One that was asked for by its text is meant also for a privileged container.
+            seccomp: match &wanted.seccomp {
+                Seccomp::Default if wanted.privileged => Seccomp::Unconfined,
+                asked => asked.clone(),
             },
             read_only: wanted.read_only,
+            confinement: wanted.confinement.clone(),
         },
         shm_size: match wanted.namespaces.ipc {
             IpcMode::None => 0,
@@ -293,11 +298,8 @@ fn mounts(
                 ),
             ));
         }
-        if let MountSource::Volume {
-            name,
-            anonymous: true,
-            ..
-        } = &mut mount.source
+        if mount.source.is_nameless()
+            && let MountSource::Volume { name, .. } = &mut mount.source
         {
             *name = volume_name()?
                 .parse()

@@ -6,6 +6,7 @@
 mod address;
 mod capabilities;
 mod create;
+mod health;
 mod limits;
 mod list;
 mod live;
@@ -18,7 +19,9 @@ mod resolve;
 mod restart;
 mod signal;
 mod start;
+mod stop;
 mod update;
+mod volumes;
 mod wait;
 pub(crate) mod watch;
 

@@ -6,6 +6,7 @@ use orlop_model::event::EventObject;
 use orlop_model::lifecycle::{Exit, Status};
 use orlop_wire::request::Request;
 
+use super::health;
 use super::watch::{is_shim_alive, read_exit, read_state};
 use crate::{Engine, EngineError};
 
@@ -20,6 +21,17 @@ enum Found {
     Gone,
 }
 
+/// What is to be done with a container whose record is true now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Nothing.
+    Leave,
+    /// Start it, as its policy says for a start of Orlop or of the host.
+    Start,
+    /// Go on with a restart that was planned.
+    Restart,
+}
+
 impl Engine {
     /// Makes the records true, adopts what runs, and takes away what nothing names.
     ///
@@ -30,7 +42,7 @@ impl Engine {
         self.end_stray_builds().await;
         self.start_network().await?;
         let mut keep = Vec::new();
-        let mut start = Vec::new();
+        let (mut start, mut restart) = (Vec::new(), Vec::new());
         for record in self.records().containers().await? {
             if matches!(record.state.status, Status::Removing | Status::Dead) {
                 match self.finish_removal(&record).await {
@@ -39,8 +51,10 @@ impl Engine {
                 }
             }
             keep.push(record.id.clone());
-            if self.adopt(&record).await? {
-                start.push(record.id);
+            match self.adopt(&record).await? {
+                Next::Leave => {}
+                Next::Start => start.push(record.id),
+                Next::Restart => restart.push(record.id),
             }
         }
         self.reconcile_images().await?;
@@ -54,6 +68,9 @@ impl Engine {
             })
             .await?;
         self.adopt_execs();
+        for id in restart {
+            self.resume_restart(id);
+        }
         for id in start {
             let engine = self.clone();
             self.spawn(async move {
@@ -98,8 +115,8 @@ impl Engine {
         self.worker().done(request).await
     }
 
-    /// Makes one record true; whether the container is to be started now.
-    async fn adopt(&self, record: &Container) -> Result<bool, EngineError> {
+    /// Makes one record true, and says what is to be done now.
+    async fn adopt(&self, record: &Container) -> Result<Next, EngineError> {
         let folder = self.run_dir_of(&record.id);
         let found = if is_shim_alive(&folder) {
             read_state(&folder).map_or(Found::Gone, |state| Found::Runs { pid: state.pid })
@@ -114,21 +131,26 @@ impl Engine {
                 if !alive {
                     owned.record.state.status = Status::Running;
                     owned.record.state.started_at = read_state(&folder).map(|s| s.started_at);
+                    health::begin(&mut owned.record);
                 }
                 owned.record.state.pid = pid;
                 self.records().update_container(&owned.record).await?;
                 self.watch(record.id.clone());
-                Ok(false)
+                self.watch_health(&owned.record);
+                self.finish_stop(&owned.record);
+                Ok(Next::Leave)
             }
             Found::Ended(exit) if alive || is_newer(&exit, record) => {
                 self.ended(&record.id, exit).await?;
-                Ok(false)
+                Ok(Next::Leave)
             }
             Found::Gone if alive => {
-                let boot = Self::wants_start_at_boot(record);
+                let next = boot(record);
                 let mut owned = self.own_id(&record.id).await?;
                 owned.record.state.status = Status::Exited;
                 owned.record.state.pid = 0;
+                owned.record.state.stop_due = None;
+                health::end(&mut owned.record);
                 owned.record.ports.clear();
                 owned.record.state.exit = Some(gone());
                 self.records().update_container(&owned.record).await?;
@@ -139,16 +161,18 @@ impl Engine {
                 if record.request.host.auto_remove {
                     self.remove_later(record.id.clone());
                 }
-                Ok(boot)
+                Ok(next)
             }
             Found::Ended(_) | Found::Gone => {
-                if record.state.status == Status::Restarting {
-                    return Ok(Self::wants_start_at_boot(record) || record.state.exit.is_some());
-                }
                 if folder.exists() {
                     self.release(record).await;
                 }
-                Ok(false)
+                Ok(match record.state.status {
+                    // The pause before a restart was not over.
+                    Status::Restarting => Next::Restart,
+                    Status::Exited => boot(record),
+                    _ => Next::Leave,
+                })
             }
         }
     }
@@ -160,6 +184,15 @@ impl Engine {
         if let Err(error) = self.worker().done(request).await {
             tracing::warn!(container = %record.id.short(), %error, "something of an ended container was left on the host");
         }
+    }
+}
+
+/// What the policy says for a start of Orlop; a container that never ran is not meant.
+fn boot(record: &Container) -> Next {
+    if record.state.started_at.is_some() && Engine::wants_start_at_boot(record) {
+        Next::Start
+    } else {
+        Next::Leave
     }
 }
 

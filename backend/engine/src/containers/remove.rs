@@ -1,10 +1,8 @@
 //! Removing a container: record, storage, anonymous volumes.
 
-use orlop_model::container::Container;
 use orlop_model::event::EventObject;
 use orlop_model::id::ContainerId;
 use orlop_model::lifecycle::Status;
-use orlop_model::mount::MountSource;
 use orlop_wire::fault::{self, Point};
 use orlop_wire::request::Request;
 
@@ -83,26 +81,6 @@ impl Engine {
         owned.slot.note(|seen| seen.removed = true);
         self.inner.containers.forget(&id);
         Ok(())
-    }
-
-    /// Removes the volumes that nobody else can name.
-    pub(super) async fn remove_anonymous_volumes(&self, record: &Container) {
-        for mount in &record.request.host.mounts {
-            let MountSource::Volume {
-                name,
-                anonymous: true,
-                ..
-            } = &mount.source
-            else {
-                continue;
-            };
-            let request = Request::RemoveVolume { name: name.clone() };
-            if let Err(error) = self.worker().done(request).await
-                && error.kind() != ErrorKind::NotFound
-            {
-                tracing::warn!(volume = %name, %error, "an anonymous volume was left behind");
-            }
-        }
     }
 
     /// Removes a container that asked for it at its end.

@@ -99,6 +99,13 @@ impl Engine {
         });
     }
 
+    /// Goes on with a restart that was planned when an earlier Orlop was killed.
+    pub(super) fn resume_restart(&self, id: ContainerId) {
+        let slot = self.inner.containers.slot(&id);
+        let interventions = slot.observe().borrow().interventions;
+        self.restart_later(id, Plan { pause: FIRST_PAUSE }, interventions);
+    }
+
     /// Whether a container is to run after Orlop or the host was started.
     pub(super) fn wants_start_at_boot(record: &Container) -> bool {
         match record.request.host.restart {

@@ -1,4 +1,4 @@
-//! Signals: stop, restart, kill, pause, unpause.
+//! Signals: kill, pause, unpause, and what stopping needs of them.
 
 use std::time::Duration;
 
@@ -12,94 +12,10 @@ use super::live::Observed;
 use super::resolve::Owned;
 use crate::{Engine, EngineError, ErrorKind};
 
-/// Docker's default between the polite signal and the kill.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a killed container may take to be gone.
-const KILL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long `kill` waits for the end of what it has killed.
+const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Engine {
-    /// Asks it to stop, and kills it when `timeout` (its own, when absent) has passed.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotModified`] if it does not run.
-    pub async fn stop_container(
-        &self,
-        which: &str,
-        timeout: Option<Duration>,
-    ) -> Result<(), EngineError> {
-        let which = which.to_owned();
-        self.see_to_it(|engine| async move { engine.stop(&which, timeout).await })
-            .await
-    }
-
-    async fn stop(&self, which: &str, timeout: Option<Duration>) -> Result<(), EngineError> {
-        let mut owned = self.own(which).await?;
-        let before = self.intervene(&mut owned, true).await?;
-        let record = &owned.record;
-        match record.state.status {
-            Status::Running | Status::Paused => {}
-            // The restart that was planned is off now.
-            Status::Restarting => {
-                owned.record.state.status = Status::Exited;
-                self.records().update_container(&owned.record).await?;
-                return Ok(());
-            }
-            _ => {
-                return Err(EngineError::new(
-                    ErrorKind::NotModified,
-                    "the container does not run",
-                ));
-            }
-        }
-        let id = record.id.clone();
-        let polite = record.request.stop_signal.unwrap_or(Signal::TERM);
-        let own = record
-            .request
-            .stop_timeout
-            .map(|s| Duration::from_secs(s.into()));
-        let timeout = timeout.or(own).unwrap_or(STOP_TIMEOUT);
-        // A frozen process hears nothing.
-        self.thaw(&mut owned).await?;
-        let record = owned.record.clone();
-        // Its end needs the record.
-        drop(owned);
-        self.signal(&id, polite).await?;
-        if timeout.is_zero() || !self.ends_within(&id, &before, timeout).await {
-            self.signal(&id, Signal::KILL).await?;
-            if !self.ends_within(&id, &before, KILL_TIMEOUT).await {
-                return Err(EngineError::internal(
-                    "the container was killed and has not ended",
-                ));
-            }
-        }
-        self.tell(EventObject::Container, "stop", &record, []);
-        Ok(())
-    }
-
-    /// Stops and starts.
-    ///
-    /// # Errors
-    /// As stop and start.
-    pub async fn restart_container(
-        &self,
-        which: &str,
-        timeout: Option<Duration>,
-    ) -> Result<(), EngineError> {
-        let which = which.to_owned();
-        self.see_to_it(|engine| async move {
-            match engine.stop_container(&which, timeout).await {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::NotModified => {}
-                Err(error) => return Err(error),
-            }
-            engine.start_container(&which, false).await?;
-            let (record, _) = engine.find(&which).await?;
-            engine.tell(EventObject::Container, "restart", &record, []);
-            Ok(())
-        })
-        .await
-    }
-
     /// Sends a signal to its first process.
     ///
     /// # Errors
@@ -131,7 +47,7 @@ impl Engine {
         let number = ("signal".to_owned(), signal.number().to_string());
         self.tell(EventObject::Container, "kill", &record, [number]);
         if signal == Signal::KILL {
-            self.ends_within(&record.id, &before, STOP_TIMEOUT).await;
+            self.ends_within(&record.id, &before, KILL_TIMEOUT).await;
         }
         Ok(())
     }
@@ -184,7 +100,11 @@ impl Engine {
 
     /// Notes that a person acts on a container; with `stop`, that it shall stay ended. Returns
     /// what had happened to it before.
-    async fn intervene(&self, owned: &mut Owned, stop: bool) -> Result<Observed, EngineError> {
+    pub(super) async fn intervene(
+        &self,
+        owned: &mut Owned,
+        stop: bool,
+    ) -> Result<Observed, EngineError> {
         let before = owned.slot.observe().borrow().clone();
         owned.slot.note(|seen| seen.interventions += 1);
         if stop && !owned.record.state.stopped_by_user {
@@ -195,7 +115,7 @@ impl Engine {
     }
 
     /// Thaws a frozen container that is about to end.
-    async fn thaw(&self, owned: &mut Owned) -> Result<(), EngineError> {
+    pub(super) async fn thaw(&self, owned: &mut Owned) -> Result<(), EngineError> {
         if owned.record.state.status == Status::Paused {
             self.freeze(&owned.record.id, false).await?;
             owned.record.state.status = Status::Running;
@@ -215,7 +135,7 @@ impl Engine {
     }
 
     /// Sends a signal; a process that is gone already is no error.
-    async fn signal(&self, id: &ContainerId, signal: Signal) -> Result<(), EngineError> {
+    pub(super) async fn signal(&self, id: &ContainerId, signal: Signal) -> Result<(), EngineError> {
         let target = Target::Container(id.clone());
         match self.worker().done(Request::Signal { target, signal }).await {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -223,7 +143,12 @@ impl Engine {
         }
     }
 
-    async fn ends_within(&self, id: &ContainerId, before: &Observed, timeout: Duration) -> bool {
+    pub(super) async fn ends_within(
+        &self,
+        id: &ContainerId,
+        before: &Observed,
+        timeout: Duration,
+    ) -> bool {
         let mut seen = self.inner.containers.slot(id).observe();
         let ended = seen.wait_for(|now| now.exits > before.exits || now.removed);
         if timeout == Duration::MAX {

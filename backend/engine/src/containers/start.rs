@@ -10,6 +10,7 @@ use orlop_wire::fault::{self, Point};
 use orlop_wire::request::{Request, Start};
 
 use super::address::choose_ports;
+use super::health;
 use super::resolve::Owned;
 use crate::{Engine, EngineError, ErrorKind};
 
@@ -83,10 +84,13 @@ impl Engine {
                 record.state.status = Status::Running;
                 record.state.pid = started.pid;
                 record.state.started_at = Some(Timestamp::now());
+                record.state.stop_due = None;
+                health::begin(record);
                 // First, since it runs whatever the records say; its end waits for this owner.
                 self.watch(record.id.clone());
                 self.records().update_container(record).await?;
                 fault::reach(Point::StartRecorded);
+                self.watch_health(record);
                 self.tell(EventObject::Container, "start", record, []);
                 Ok(())
             }

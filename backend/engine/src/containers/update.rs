@@ -127,15 +127,21 @@ impl Engine {
         }
     }
 
-    /// Its processes.
+    /// Its processes, with the columns that arguments of ps(1) ask for; none are `-ef`.
     ///
     /// # Errors
-    /// If it does not run.
-    pub async fn container_processes(&self, which: &str) -> Result<ProcessTable, EngineError> {
+    /// If it does not run, or an argument is not known.
+    pub async fn container_processes(
+        &self,
+        which: &str,
+        arguments: &str,
+    ) -> Result<ProcessTable, EngineError> {
+        let columns = orlop_model::process_table::parse(arguments)
+            .map_err(|error| EngineError::invalid(error.to_string()))?;
         let container = self.running(which).await?;
         match self
             .worker()
-            .call(&Request::Top { container }, Vec::new(), |_| ())
+            .call(&Request::Top { container, columns }, Vec::new(), |_| ())
             .await?
         {
             Reply::Processes { titles, rows } => Ok(ProcessTable { titles, rows }),

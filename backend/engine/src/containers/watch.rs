@@ -13,6 +13,7 @@ use orlop_wire::request::Request;
 use orlop_wire::shim::{Attach, FromShim, ToShim};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::health;
 use super::restart::{early_ends, ran};
 use crate::sessions::connection::connect_shim;
 use crate::{Engine, EngineError};
@@ -58,6 +59,8 @@ impl Engine {
             Status::Exited
         };
         record.state.pid = 0;
+        record.state.stop_due = None;
+        health::end(record);
         record.state.exit = Some(exit.clone());
         record.ports.clear();
         fault::reach(Point::EndNoticed);

@@ -3,8 +3,9 @@
 //! Pure.
 
 use jiff::Timestamp;
-use orlop_image::config::{Execution, History, ImageConfig};
+use orlop_image::config::{self, Execution, History, ImageConfig};
 use orlop_image::digest::Digest as ImageDigest;
+use orlop_model::health::HealthCheck;
 use orlop_model::id::{DiffId, Digest};
 use orlop_model::image::{HistoryEntry, Image, ImageDefaults};
 use orlop_records::images::StoredImage;
@@ -64,8 +65,24 @@ pub(crate) fn defaults(run: &Execution) -> ImageDefaults {
         volumes: run.volumes.keys().cloned().collect(),
         stop_signal: run.stop_signal.clone(),
         shell: run.shell.clone(),
+        health: run
+            .healthcheck
+            .as_ref()
+            .and_then(health)
+            .unwrap_or_default(),
         on_build: run.on_build.clone().unwrap_or_default(),
     }
+}
+
+/// The health check, unless it makes no sense.
+fn health(check: &config::Healthcheck) -> Option<HealthCheck> {
+    let times = [
+        check.interval,
+        check.timeout,
+        check.start_period,
+        check.start_interval,
+    ];
+    HealthCheck::from_docker(&check.test, times, check.retries).ok()
 }
 
 /// The steps with their layers. Layers that no step tells of come after, so that nothing of the

@@ -24,7 +24,7 @@ const REMEMBERED: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 const SHELLS: [&str; 5] = ["/bin/bash", "/bin/zsh", "/bin/fish", "/bin/ash", "/bin/sh"];
 
 impl Engine {
-    fn exec_dir(&self, id: &ExecId) -> PathBuf {
+    pub(super) fn exec_dir(&self, id: &ExecId) -> PathBuf {
         self.config().run_dir.join("execs").join(id.as_str())
     }
 
@@ -183,20 +183,10 @@ impl Engine {
         let spec = self.records().spec(&record.id).await?;
         let spec =
             spec.ok_or_else(|| EngineError::internal("the container's specification is gone"))?;
-        let mut security = spec.security.clone();
-        if info.request.privileged {
-            security.privileged = true;
-            security.seccomp = orlop_model::spec::Seccomp::Unconfined;
-            security.capabilities = crate::containers::all_capabilities()?;
-        }
         let request = Exec {
-            id: info.id.clone(),
-            container: record.id,
-            process: process(&info.request, &spec),
-            security,
             wait_for_attach,
             linger_millis: linger.map(|l| u64::try_from(l.as_millis()).unwrap_or(u64::MAX)),
-            size: info.request.size,
+            ..exec_of(&info.id, &info.request, &spec)?
         };
         Ok(self
             .worker()
@@ -390,6 +380,30 @@ fn failed(error: &EngineError) -> Exit {
         at: jiff::Timestamp::now(),
         error: Some(error.to_string()),
     }
+}
+
+/// The worker's request for a session that nothing waits for and that lives on by itself.
+pub(super) fn exec_of(
+    id: &ExecId,
+    request: &ExecRequest,
+    spec: &ContainerSpec,
+) -> Result<Exec, EngineError> {
+    let mut security = spec.security.clone();
+    if request.privileged {
+        security.privileged = true;
+        security.seccomp = orlop_model::spec::Seccomp::Unconfined;
+        security.capabilities = crate::containers::all_capabilities()?;
+        security.confinement.apparmor = None;
+    }
+    Ok(Exec {
+        id: id.clone(),
+        container: spec.id.clone(),
+        process: process(request, spec),
+        security,
+        wait_for_attach: false,
+        linger_millis: None,
+        size: request.size,
+    })
 }
 
 /// The process: what is not asked for is the container's.

@@ -3,6 +3,7 @@
 mod attach;
 pub(crate) mod connection;
 mod exec;
+mod probe;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -22,7 +22,7 @@ fn parse_release(release: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-fn release() -> (String, (u32, u32)) {
+pub(super) fn release() -> (String, (u32, u32)) {
     let text = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let text = text.trim().to_owned();
     let numbers = parse_release(&text).unwrap_or_default();

@@ -29,6 +29,13 @@ pub fn all() -> Vec<Finding> {
     findings
 }
 
+/// The kernel's version; 0.0 where it does not say.
+#[must_use]
+pub fn kernel_version() -> orlop_model::seccomp::KernelVersion {
+    let (_, (major, minor)) = kernel::release();
+    orlop_model::seccomp::KernelVersion { major, minor }
+}
+
 /// What no container can be started without; quick enough for every start.
 #[must_use]
 pub fn required() -> Vec<Finding> {

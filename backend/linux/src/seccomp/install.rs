@@ -11,12 +11,38 @@ struct FilterProgram {
     filter: *const Instruction,
 }
 
+/// How the kernel is to treat a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flags {
+    /// Log what is not allowed.
+    pub log: bool,
+    /// Leave the processor's speculation on.
+    pub speculate: bool,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self {
+            log: false,
+            speculate: true,
+        }
+    }
+}
+
 /// Filters the calling thread from now on, and what it starts. Needs CAP_SYS_ADMIN, or
 /// no_new_privs set before. Allocates nothing.
 ///
 /// # Errors
 /// As seccomp(2).
 pub fn install(program: &Program) -> Result<(), Errno> {
+    install_with(program, Flags::default())
+}
+
+/// As [`install`], with flags.
+///
+/// # Errors
+/// As seccomp(2).
+pub fn install_with(program: &Program, flags: Flags) -> Result<(), Errno> {
     let instructions = program.instructions();
     let program = FilterProgram {
         len: u16::try_from(instructions.len()).map_err(|_| Errno::EINVAL)?,
@@ -24,8 +50,18 @@ pub fn install(program: &Program) -> Result<(), Errno> {
     };
     // Kernels before 5.16 switch a processor's speculation off for filtered programs unless told
     // not to, at a great cost; those that do not know the flag (before 4.17) do not.
-    match set_filter(libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) {
-        Err(Errno::EINVAL) => set_filter(0, &program),
+    let log = if flags.log {
+        libc::SECCOMP_FILTER_FLAG_LOG
+    } else {
+        0
+    };
+    let speculate = if flags.speculate {
+        libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW
+    } else {
+        0
+    };
+    match set_filter(log | speculate, &program) {
+        Err(Errno::EINVAL) if flags.speculate => set_filter(log, &program),
         result => result,
     }
 }

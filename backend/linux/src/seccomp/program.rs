@@ -30,7 +30,19 @@ pub const MAX_LEN: usize = 4096;
 
 /// A filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Program(Vec<Instruction>);
+pub struct Program(pub(super) Vec<Instruction>);
+
+/// What becomes of a call, as instructions that end the program.
+pub(super) trait Outcome: Clone + PartialEq {
+    /// The instructions.
+    fn instructions(&self) -> Vec<Instruction>;
+}
+
+impl Outcome for Verdict {
+    fn instructions(&self) -> Vec<Instruction> {
+        finish(*self)
+    }
+}
 
 impl Program {
     /// Its instructions.
@@ -62,6 +74,16 @@ pub mod code {
 pub mod action {
     /// Let the call through.
     pub const ALLOW: u32 = 0x7fff_0000;
+    /// Let the call through and log it.
+    pub const LOG: u32 = 0x7ffc_0000;
+    /// Ask a tracer, with a message in the low half.
+    pub const TRACE: u32 = 0x7ff0_0000;
+    /// Send SIGSYS.
+    pub const TRAP: u32 = 0x0003_0000;
+    /// End the process.
+    pub const KILL_PROCESS: u32 = 0x8000_0000;
+    /// End the thread.
+    pub const KILL_THREAD: u32 = 0;
     /// Fail with the error number in the low half.
     pub const FAIL: u32 = 0x0005_0000;
 }
@@ -80,19 +102,33 @@ pub mod data {
 /// numbers without a name, fail with ENOSYS; nothing ever kills.
 #[must_use]
 pub fn compile(architectures: &[Architecture], verdicts: &HashMap<&str, Verdict>) -> Program {
-    let x32 = architectures
-        .contains(&Architecture::X32)
-        .then(|| search(Architecture::X32, verdicts));
+    let decide = |name| verdicts.get(name).copied().unwrap_or(Verdict::UNKNOWN);
+    assemble(architectures, |architecture| {
+        let calls = architecture.calls();
+        let verdicts = calls.map(|(number, name)| (number, decide(name))).collect();
+        search(&verdicts, &Verdict::UNKNOWN, &Verdict::UNKNOWN)
+    })
+}
+
+/// Puts the instructions of each architecture together; calls of others fail with ENOSYS.
+pub(super) fn assemble(
+    architectures: &[Architecture],
+    search: impl Fn(Architecture) -> Vec<Instruction>,
+) -> Program {
+    let x32 = if architectures.contains(&Architecture::X32) {
+        search(Architecture::X32)
+    } else {
+        finish(Verdict::UNKNOWN)
+    };
     let mut program = vec![load(data::ARCHITECTURE)];
     for architecture in architectures {
         let mut part = vec![load(data::NUMBER)];
-        match (architecture, &x32) {
-            (Architecture::X32, _) => continue, // inside of x86_64's part
-            (Architecture::X86_64, Some(x32)) => {
-                let usual = search(*architecture, verdicts);
-                part.extend(branch(X32_BIT, usual, x32.clone()));
+        match architecture {
+            Architecture::X32 => continue, // inside of x86_64's part
+            Architecture::X86_64 => {
+                part.extend(branch(X32_BIT, search(*architecture), x32.clone()));
             }
-            _ => part.extend(search(*architecture, verdicts)),
+            _ => part.extend(search(*architecture)),
         }
         program.extend(skip_unless_equal(architecture.audit(), part));
     }
@@ -100,40 +136,40 @@ pub fn compile(architectures: &[Architecture], verdicts: &HashMap<&str, Verdict>
     Program(program)
 }
 
-/// The instructions for one architecture; the number is loaded.
-fn search(architecture: Architecture, verdicts: &HashMap<&str, Verdict>) -> Vec<Instruction> {
-    let decide = |name| verdicts.get(name).copied().unwrap_or(Verdict::UNKNOWN);
-    let verdicts: BTreeMap<u32, Verdict> = architecture
-        .calls()
-        .map(|(number, name)| (number, decide(name)))
-        .collect();
-    tree(&ranges(&verdicts))
+/// The instructions for one architecture; the number is loaded. What has no outcome has `holes`,
+/// and behind the last one `beyond`.
+pub(super) fn search<O: Outcome>(
+    outcomes: &BTreeMap<u32, O>,
+    holes: &O,
+    beyond: &O,
+) -> Vec<Instruction> {
+    tree(&ranges(outcomes, holes, beyond))
 }
 
-/// Where each verdict begins; what has no name is unknown.
-fn ranges(verdicts: &BTreeMap<u32, Verdict>) -> Vec<(u32, Verdict)> {
-    let mut ranges = vec![(0, Verdict::UNKNOWN)];
+/// Where each outcome begins.
+fn ranges<O: Outcome>(outcomes: &BTreeMap<u32, O>, holes: &O, beyond: &O) -> Vec<(u32, O)> {
+    let mut ranges = vec![(0, holes.clone())];
     let mut next = 0;
-    let mut begin = |number, verdict| {
-        if ranges.last().is_none_or(|(_, last)| *last != verdict) {
-            ranges.push((number, verdict));
+    let mut begin = |number, outcome: &O| {
+        if ranges.last().is_none_or(|(_, last)| last != outcome) {
+            ranges.push((number, outcome.clone()));
         }
     };
-    for (number, verdict) in verdicts {
+    for (number, outcome) in outcomes {
         if *number != next {
-            begin(next, Verdict::UNKNOWN);
+            begin(next, holes);
         }
-        begin(*number, *verdict);
+        begin(*number, outcome);
         next = number + 1;
     }
-    begin(next, Verdict::UNKNOWN);
+    begin(next, beyond);
     ranges
 }
 
-fn tree(ranges: &[(u32, Verdict)]) -> Vec<Instruction> {
+fn tree<O: Outcome>(ranges: &[(u32, O)]) -> Vec<Instruction> {
     match ranges {
         [] => finish(Verdict::UNKNOWN),
-        [(_, verdict)] => finish(*verdict),
+        [(_, outcome)] => outcome.instructions(),
         _ => {
             let (left, right) = ranges.split_at(ranges.len() / 2);
             branch(right[0].0, tree(left), tree(right))
@@ -195,15 +231,15 @@ fn allow_if(condition: &Condition) -> Vec<Instruction> {
     all
 }
 
-fn load(offset: u32) -> Instruction {
+pub(super) fn load(offset: u32) -> Instruction {
     instruction(code::LOAD, offset)
 }
 
-fn instruction(code: u16, operand: u32) -> Instruction {
+pub(super) fn instruction(code: u16, operand: u32) -> Instruction {
     jump(code, operand, 0, 0)
 }
 
-fn jump(code: u16, operand: u32, jump_true: u8, jump_false: u8) -> Instruction {
+pub(super) fn jump(code: u16, operand: u32, jump_true: u8, jump_false: u8) -> Instruction {
     Instruction {
         code,
         jump_true,
@@ -214,4 +250,4 @@ fn jump(code: u16, operand: u32, jump_true: u8, jump_false: u8) -> Instruction {
 
 #[cfg(test)]
 #[path = "program_tests.rs"]
-mod tests;
+pub(super) mod tests;

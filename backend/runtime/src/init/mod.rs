@@ -2,7 +2,9 @@
 
 mod devices;
 mod join;
+mod mask;
 mod nodes;
+mod order;
 mod place;
 mod privilege;
 mod program;
@@ -160,8 +162,7 @@ fn start(init: Init<'_>) -> Result<std::convert::Infallible, Failure> {
     rootfs::attach_system(system)?;
     // In a user namespace no device can be made: those of the host are among the mounts.
     devices::make(!mapped, &all.unwrap_or_default())?;
-    rootfs::attach(mounts)?;
-    rootfs::mount_memory(&spec.mounts)?;
+    order::attach(mounts, &spec.mounts)?;
     nodes::make(&granted)?;
     if spec.namespaces.uts == Share::Own {
         nix::unistd::sethostname(&spec.hostname).step("setting the host name")?;
@@ -183,7 +184,7 @@ fn start(init: Init<'_>) -> Result<std::convert::Infallible, Failure> {
     }
     let console = open_console(spec.process.tty, &lines, true)?;
     if !security.privileged {
-        rootfs::mask()?;
+        mask::mask(&security.confinement)?;
     }
     let account = user::resolve(&spec.process.user, &spec.process.groups)?;
     program::make_workdir(&spec.process.cwd, &account)?;
@@ -297,6 +298,7 @@ pub(crate) fn finish(finish: Finish<'_>) -> Result<std::convert::Infallible, Fai
     process::reset_signals().step("resetting signals")?;
     let env = crate::plan::with_home(wanted.env.clone(), &account.home);
     let capabilities = privilege::capabilities(&security.capabilities, account.uid)?;
+    privilege::label(security)?;
     privilege::drop(security, &account, capabilities, filter)?;
     bind_to_shim(&lines)?;
     if finish.reap {

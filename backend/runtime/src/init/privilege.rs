@@ -2,6 +2,7 @@
 
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use orlop_linux::capability::{self, CapabilitySet};
+use orlop_linux::label::{self, Module};
 use orlop_linux::process;
 use orlop_model::spec::{Process, Security};
 use orlop_wire::reply::Failure;
@@ -41,6 +42,27 @@ pub(super) fn capabilities(names: &[String], uid: u32) -> Result<Granted, Failur
         bounding,
         permitted,
     })
+}
+
+/// Labels the program for the security modules of the host, where a label was asked for.
+pub(super) fn label(security: &Security) -> Result<(), Failure> {
+    let confinement = &security.confinement;
+    let labels = [
+        (
+            Module::AppArmor,
+            confinement.apparmor_profile().map(str::to_owned),
+        ),
+        (
+            Module::Selinux,
+            confinement.selinux.as_ref().map(ToString::to_string),
+        ),
+    ];
+    for (module, label) in labels {
+        let Some(label) = label else { continue };
+        label::set_exec(module, &label)
+            .step(format!("setting the {} label {label:?}", module.name()))?;
+    }
+    Ok(())
 }
 
 /// Gives everything up. Without `no_new_privs` the filter can be installed only while

@@ -16,7 +16,7 @@ use orlop_wire::reply::Failure;
 
 use super::place::{Missing, place};
 use crate::failure::{Step as _, invalid};
-use crate::plan::{MASKED, PreparedMount, READ_ONLY, check_target};
+use crate::plan::{PreparedMount, check_target};
 
 const NOSUID: Attributes = Attributes::MOUNT_ATTR_NOSUID;
 const NODEV: Attributes = Attributes::MOUNT_ATTR_NODEV;
@@ -145,23 +145,28 @@ pub(super) fn attach(mounts: Vec<PreparedMount>) -> Result<(), Failure> {
         } else {
             Attributes::empty()
         };
-        mount::change(
-            &prepared.mount,
-            true,
-            set,
-            Some(spread(prepared.propagation)),
-        )
-        .step(what())?;
+        mount::change(&prepared.mount, !prepared.writable_below, set, None).step(what())?;
+        pass(&prepared.mount, prepared.propagation).step(what())?;
         mount::attach(&prepared.mount, over).step(what())?;
     }
     Ok(())
 }
 
-fn spread(propagation: Propagation) -> Spread {
+/// Sets how mount events pass. What lies below a mount that does not share with the host is made
+/// to share no more, also where only the mount itself was spoken of: else a mount that the
+/// container makes there would show outside.
+fn pass(mount: &OwnedFd, propagation: Propagation) -> io::Result<()> {
+    let set =
+        |recursive, spread| mount::change(mount, recursive, Attributes::empty(), Some(spread));
     match propagation {
-        Propagation::Private | Propagation::Rprivate => Spread::Private,
-        Propagation::Slave | Propagation::Rslave => Spread::Slave,
-        Propagation::Shared | Propagation::Rshared => Spread::Shared,
+        Propagation::Rprivate => set(true, Spread::Private),
+        Propagation::Rslave | Propagation::Slave => set(true, Spread::Slave),
+        Propagation::Rshared => set(true, Spread::Shared),
+        Propagation::Shared => set(false, Spread::Shared),
+        Propagation::Private => {
+            set(true, Spread::Slave)?;
+            set(false, Spread::Private)
+        }
     }
 }
 
@@ -272,90 +277,6 @@ pub(super) fn mount_cgroups(privileged: bool) -> Result<(), Failure> {
         mount::change(&over, false, RDONLY, None).step("closing /sys/fs/cgroup")?;
     }
     Ok(())
-}
-
-/// Hides and closes what of `/proc` and `/sys` concerns the host.
-pub(super) fn mask() -> Result<(), Failure> {
-    for path in READ_ONLY {
-        let Some(over) = existing(path)? else {
-            continue;
-        };
-        let what = || format!("closing {path}");
-        let copy = mount::copy_of_fd(over.as_fd(), true).step(what())?;
-        mount::change(&copy, true, RDONLY, None).step(what())?;
-        mount::attach(&copy, over).step(what())?;
-    }
-    let empty = mount::make(
-        "tmpfs",
-        Some("tmpfs"),
-        &[],
-        RDONLY | NOSUID | NODEV | NOEXEC,
-    )
-    .step("making an empty folder")?;
-    let mut attached = false;
-    let masked = MASKED.iter().map(|path| (*path).to_owned());
-    for path in masked.chain(thermal_counters()) {
-        let Some(over) = existing(&path)? else {
-            continue;
-        };
-        let what = || format!("masking {path}");
-        let stat = nix::sys::stat::fstat(&over).step(what())?;
-        let is_directory = stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFDIR;
-        if is_directory && !attached {
-            // Before Linux 6.15 only a mount that is attached somewhere can be copied.
-            mount::attach(&empty, over).step(what())?;
-            attached = true;
-            continue;
-        }
-        let cover = if is_directory {
-            mount::copy_of_fd(empty.as_fd(), false)
-        } else {
-            super::devices::null().and_then(|null| mount::copy_of_fd(null.as_fd(), false))
-        };
-        mount::attach(&cover.step(what())?, over).step(what())?;
-    }
-    Ok(())
-}
-
-/// What each CPU counts of its heat tells others what the host does.
-fn thermal_counters() -> impl Iterator<Item = String> {
-    let cpus = fs::read_dir("/sys/devices/system/cpu")
-        .into_iter()
-        .flatten();
-    cpus.flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| {
-            name.strip_prefix("cpu")
-                .is_some_and(|number| number.parse::<u32>().is_ok())
-        })
-        .map(|name| format!("/sys/devices/system/cpu/{name}/thermal_throttle"))
-}
-
-/// Opens a path of `/proc` or `/sys`, and makes sure that it lies on a file system of the kernel
-/// and not on one that a mount of the image's making put there.
-fn existing(path: &str) -> Result<Option<OwnedFd>, Failure> {
-    use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
-    match mount::open_target(Path::new(path)) {
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error).step(format!("opening {path}")),
-        Ok(fd) => {
-            let kind = fstatfs(&fd)
-                .step(format!("looking at {path}"))?
-                .filesystem_type();
-            if kind == PROC_SUPER_MAGIC || kind == SYSFS_MAGIC {
-                Ok(Some(fd))
-            } else {
-                Err(invalid(format!("{path} is not the kernel's")))
-            }
-        }
-    }
 }
 
 /// Closes the root file system itself; mounts in it stay as they are.

@@ -5,7 +5,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use orlop_linux::{process, terminal};
+use orlop_linux::{process, process_tree, terminal};
 use orlop_model::lifecycle::Exit;
 use orlop_wire::fault::{self, Point};
 use orlop_wire::frame::Stream;
@@ -353,12 +353,12 @@ impl Shim {
     }
 
     fn kill(&self) {
-        // It may have ended meanwhile.
-        let _ = process::send_signal(self.watched.pidfd.as_fd(), 9);
         if self.task.kill_session {
             // Not reaped yet, so the number is still its own.
-            let _ = process::kill_session(self.watched.pid);
+            let _ = process_tree::kill(self.watched.pid);
         }
+        // It may have ended meanwhile.
+        let _ = process::send_signal(self.watched.pidfd.as_fd(), 9);
     }
 }
 

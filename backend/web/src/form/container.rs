@@ -9,6 +9,8 @@ use orlop_model::quantity::ByteSize;
 use orlop_model::request::{ContainerRequest, HostRequest, RestartPolicy};
 use serde::Deserialize;
 
+use super::confinement::{confinement, seccomp};
+use super::health::health;
 use super::{Errors, arguments, pairs, pairs_or_names, words};
 
 mod limits;
@@ -36,6 +38,7 @@ pub(crate) struct ContainerForm {
     pub(crate) userns: String,
     pub(crate) cgroupns: String,
     pub(crate) volumes: String,
+    pub(crate) volumes_from: String,
     pub(crate) tmpfs: String,
     #[serde(flatten)]
     pub(crate) limits: LimitsForm,
@@ -53,7 +56,18 @@ pub(crate) struct ContainerForm {
     pub(crate) read_only: String,
     pub(crate) no_new_privileges: String,
     pub(crate) privileged: String,
+    /// `default`, `unconfined` or `custom`.
+    pub(crate) seccomp: String,
+    pub(crate) seccomp_profile: String,
+    pub(crate) apparmor: String,
+    pub(crate) unmasked: String,
     pub(crate) init: String,
+    pub(crate) health_cmd: String,
+    pub(crate) health_interval: String,
+    pub(crate) health_timeout: String,
+    pub(crate) health_start_period: String,
+    pub(crate) health_retries: String,
+    pub(crate) no_healthcheck: String,
     pub(crate) auto_remove: String,
     /// `create` or `start`: which button was pressed.
     pub(crate) then: String,
@@ -61,7 +75,7 @@ pub(crate) struct ContainerForm {
 
 impl ContainerForm {
     /// Fields beside which the engine's own objections can stand.
-    pub(crate) const FIELDS: [&'static str; 33] = [
+    pub(crate) const FIELDS: &'static [&'static str] = &[
         "image",
         "name",
         "command",
@@ -70,6 +84,7 @@ impl ContainerForm {
         "ports",
         "network",
         "volumes",
+        "volumes_from",
         "tmpfs",
         "memory",
         "cpus",
@@ -95,6 +110,13 @@ impl ContainerForm {
         "block_rates",
         "devices",
         "device_rules",
+        "health_cmd",
+        "health_interval",
+        "health_timeout",
+        "health_start_period",
+        "health_retries",
+        "seccomp_profile",
+        "apparmor",
     ];
 
     /// Whether the container shall be started at once.
@@ -130,6 +152,7 @@ impl ContainerForm {
             open_stdin: tty,
             stop_signal: optional(&mut errors, "stop_signal", &self.stop_signal),
             stop_timeout: optional(&mut errors, "stop_timeout", &self.stop_timeout),
+            health: health(self, &mut errors),
             host: self.host(&mut errors),
             ..ContainerRequest::default()
         };
@@ -151,6 +174,11 @@ impl ContainerForm {
         }
         HostRequest {
             mounts: self.mounts(errors),
+            volumes_from: errors.take("volumes_from", {
+                words(&self.volumes_from)
+                    .map(str::parse)
+                    .collect::<Result<Vec<_>, _>>()
+            }),
             ports: errors.take("ports", ports(&self.ports)),
             publish_all: is_on(&self.publish_all),
             restart,
@@ -163,6 +191,8 @@ impl ContainerForm {
             cap_drop: capabilities(&self.cap_drop),
             read_only: is_on(&self.read_only),
             no_new_privileges: is_on(&self.no_new_privileges),
+            seccomp: seccomp(self, errors),
+            confinement: confinement(self, errors),
             shm_size: size(errors, "shm_size", &self.shm_size),
             auto_remove,
             init: is_on(&self.init),
@@ -185,7 +215,20 @@ impl ContainerForm {
     }
 
     fn mounts(&self, errors: &mut Errors) -> Vec<Mount> {
-        let volumes: Result<Vec<_>, _> = words(&self.volumes).map(Mount::parse_volume).collect();
+        let volumes: Result<Vec<_>, _> = words(&self.volumes)
+            .map(|line| {
+                // Only the long form has an equals sign before its first path.
+                let is_long = line
+                    .split(['/', ':'])
+                    .next()
+                    .is_some_and(|at| at.contains('='));
+                if is_long {
+                    Mount::parse_mount(line)
+                } else {
+                    Mount::parse_volume(line)
+                }
+            })
+            .collect();
         let mut mounts = errors.take("volumes", volumes);
         let tmpfs: Result<Vec<_>, String> = words(&self.tmpfs)
             .map(|line| {
@@ -204,12 +247,16 @@ pub(crate) fn is_on(value: &str) -> bool {
     !value.is_empty()
 }
 
-fn text(value: &str) -> Option<String> {
+pub(super) fn text(value: &str) -> Option<String> {
     let value = value.trim();
     (!value.is_empty()).then(|| value.to_owned())
 }
 
-fn optional<T: FromStr<Err: ToString>>(errors: &mut Errors, field: &str, value: &str) -> Option<T> {
+pub(super) fn optional<T: FromStr<Err: ToString>>(
+    errors: &mut Errors,
+    field: &str,
+    value: &str,
+) -> Option<T> {
     let value = value.trim();
     if value.is_empty() {
         return None;

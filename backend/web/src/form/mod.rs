@@ -2,8 +2,10 @@
 //! requests of texts. Everything but [`parts`] is pure.
 
 mod argument;
+mod confinement;
 mod container;
 mod context;
+mod health;
 mod lines;
 mod parts;
 mod query;

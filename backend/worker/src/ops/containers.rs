@@ -5,31 +5,29 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::stat::Mode;
 use orlop_linux::capability::CapabilitySet;
-use orlop_linux::mount;
+use orlop_linux::label::Module;
 use orlop_linux::{cgroup, seccomp};
-use orlop_model::mount::{MountSource, Propagation};
 use orlop_model::spec::{ContainerSpec, Network, Seccomp, Security};
 use orlop_network::{Kernel, publish};
-use orlop_runtime::{Launch, PreparedMount, start_container};
+use orlop_runtime::{Launch, start_container};
 use orlop_storage::{merged, upper};
 use orlop_wire::fault::{self, Point};
 use orlop_wire::reply::{Failure, FailureKind, Reply, Started};
 use orlop_wire::request::Start;
 
 use super::failures::{file_failure, limit_failure};
-use super::shared::{MEMORY, Shared};
+use super::mounts::Around;
+use super::shared::Shared;
 use super::stage::Stage;
 use super::users::Users;
-use super::{devices, networks, release, volumes};
+use super::{devices, networks, release};
 use crate::context::{Context, internal};
 use crate::policy::Policy;
 
@@ -102,11 +100,18 @@ fn begin(
     let reserved = publish::reserve(ports)
         .map_err(|error| Failure::new(FailureKind::Conflict, error.to_string()))?;
     let install = filter(&spec.security)?;
+    let around = Around {
+        stage,
+        policy,
+        spec,
+        own: &folders.own,
+        users: users.as_ref(),
+    };
     let launch = Launch {
         spec,
         root: root(stage, spec, &folders, users.as_ref())?,
         root_point: &folders.root_point,
-        mounts: mounts(stage, policy, spec, &folders, users.as_ref(), shared.memory)?,
+        mounts: around.mounts(shared.memory)?,
         devices: granted.nodes,
         filter: &install,
         enter_cgroups: &|| cgroup.enter_v1().map_err(io::Error::other),
@@ -124,11 +129,10 @@ fn begin(
     fault::reach(Point::StartPrepared);
     let born = start_container(launch)?;
     fault::reach(Point::StartBorn);
-    let born = match connect(context, spec, born.pid) {
-        Ok(()) => born,
-        // One that has ended can have no network; it says better why.
-        Err(failure) => return Err(born.failure().unwrap_or(failure)),
-    };
+    if let Err(failure) = connect(context, spec, born.pid) {
+        // An init that has ended has no network to be connected: why it ended is what counts.
+        return Err(born.give_up().unwrap_or(failure));
+    }
     fault::reach(Point::StartConnected);
     let pid = born.release()?;
     fault::reach(Point::StartReleased);
@@ -185,180 +189,55 @@ fn root(
     merged::container_root(&layers, &upper, &work).map_err(|error| file_failure(&error))
 }
 
-/// Everything that is mounted from the host's side: volumes, binds, and the three files.
-fn mounts(
-    stage: Stage<'_>,
-    policy: &Policy,
-    spec: &ContainerSpec,
-    folders: &Folders,
-    users: Option<&Users>,
-    memory: Option<OwnedFd>,
-) -> Result<Vec<PreparedMount>, Failure> {
-    let mut prepared = system(users, memory)?;
-    let show = |mount: &PreparedMount| {
-        if let Some(users) = users {
-            users.show(&mount.mount);
-        }
-    };
-    for wanted in &spec.mounts {
-        let (source, propagation, ours) = match &wanted.source {
-            MountSource::Tmpfs { .. } => continue,
-            MountSource::Volume { name, copy_up, .. } => {
-                let path = volumes::prepare(stage, name, &spec.layers, &wanted.target, *copy_up)?;
-                (own_source(&path)?, Propagation::default(), true)
-            }
-            MountSource::Bind {
-                path,
-                create,
-                propagation,
-            } => {
-                let source = bind_source(policy, Path::new(path), *create)?;
-                (source, *propagation, false)
-            }
-        };
-        let mount = prepare(&source, &wanted.target, wanted.read_only, propagation)?;
-        if ours {
-            show(&mount);
-        }
-        prepared.push(mount);
-    }
-    for (name, path) in network_files(stage, spec, folders)? {
-        let mount = prepare(
-            &own_source(&path)?,
-            &format!("/etc/{name}"),
-            false,
-            Propagation::default(),
-        )?;
-        show(&mount);
-        prepared.push(mount);
-    }
-    Ok(prepared)
-}
-
-/// What is mounted in `/dev`: shared memory, and devices where none can be made.
-fn system(users: Option<&Users>, memory: Option<OwnedFd>) -> Result<Vec<PreparedMount>, Failure> {
-    let mut prepared = Vec::new();
-    if users.is_some() {
-        for name in ["null", "zero", "full", "random", "urandom", "tty"] {
-            let path = format!("/dev/{name}");
-            let source = own_source(Path::new(&path))?;
-            prepared.push(prepare(&source, &path, false, Propagation::default())?);
-        }
-    }
-    prepared.extend(memory.map(|mount| PreparedMount {
-        mount,
-        target: MEMORY.to_owned(),
-        directory: true,
-        read_only: false,
-        propagation: Propagation::default(),
-    }));
-    Ok(prepared)
-}
-
-/// The files that tell of host name and network: the container's own, or those of the container
-/// whose network it shares.
-fn network_files(
-    stage: Stage<'_>,
-    spec: &ContainerSpec,
-    folders: &Folders,
-) -> Result<Vec<(&'static str, PathBuf)>, Failure> {
-    let files = networks::files(spec);
-    if let Network::Container(donor) = &spec.network {
-        let theirs = stage.layout.container(donor);
-        return Ok(files.map(|(name, _)| (name, theirs.join(name))).to_vec());
-    }
-    let mut written = Vec::new();
-    for (name, text) in files {
-        let path = folders.own.join(name);
-        fs::write(&path, text)
-            .map_err(|error| internal(format!("writing {}: {error}", path.display())))?;
-        written.push((name, path));
-    }
-    Ok(written)
-}
-
-/// Opens a source of our own.
-fn own_source(path: &Path) -> Result<Source, Failure> {
-    Source::open(path).map_err(|error| internal(format!("opening {}: {error}", path.display())))
-}
-
-/// A source, opened once: what is looked at is what is mounted.
-struct Source {
-    fd: OwnedFd,
-    directory: bool,
-}
-
-impl Source {
-    fn open(path: &Path) -> io::Result<Self> {
-        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-        let fd = nix::fcntl::open(path, flags, Mode::empty())?;
-        let directory = nix::sys::stat::fstat(&fd)?.st_mode & nix::libc::S_IFMT;
-        Ok(Self {
-            directory: directory == nix::libc::S_IFDIR,
-            fd,
-        })
-    }
-}
-
-fn prepare(
-    source: &Source,
-    target: &str,
-    read_only: bool,
-    propagation: Propagation,
-) -> Result<PreparedMount, Failure> {
-    let mount = mount::copy_of_fd(source.fd.as_fd(), true).map_err(|error| {
-        Failure::new(
-            FailureKind::Invalid,
-            format!("mounting at {target}: {error}"),
-        )
-    })?;
-    Ok(PreparedMount {
-        mount,
-        target: target.to_owned(),
-        directory: source.directory,
-        read_only,
-        propagation,
-    })
-}
-
-/// Opens a bind's source and asks the policy about the place where the descriptor really lies:
-/// nobody can put a link in between.
-fn bind_source(policy: &Policy, path: &Path, create: bool) -> Result<Source, Failure> {
-    let invalid = |message: String| Failure::new(FailureKind::Invalid, message);
-    if create && !path.exists() {
-        fs::create_dir_all(path).map_err(|error| {
-            invalid(format!(
-                "error while creating mount source path '{}': {error}",
-                path.display()
-            ))
-        })?;
-    }
-    let source = Source::open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => invalid(format!(
-            "invalid mount config for type \"bind\": bind source path does not exist: {}",
-            path.display()
-        )),
-        _ => invalid(format!("bind source {}: {error}", path.display())),
-    })?;
-    let place = fs::read_link(format!("/proc/self/fd/{}", source.fd.as_raw_fd()))
-        .map_err(|error| internal(format!("finding {}: {error}", path.display())))?;
-    policy.judge_bind(&place)?;
-    Ok(source)
-}
-
 /// What installs the system call filter.
 pub(super) fn filter(security: &Security) -> Result<impl Fn() -> io::Result<()> + use<>, Failure> {
+    require_modules(security)?;
     let names = CapabilitySet::from_names(&security.capabilities);
     let capabilities =
         names.map_err(|error| Failure::new(FailureKind::Invalid, error.to_string()))?;
-    let program = match security.seccomp {
-        Seccomp::Default => Some(seccomp::default_filter(capabilities)),
-        Seccomp::Unconfined => None,
+    let (program, flags) = match &security.seccomp {
+        Seccomp::Default => (
+            Some(seccomp::default_filter(capabilities)),
+            seccomp::Flags::default(),
+        ),
+        Seccomp::Unconfined => (None, seccomp::Flags::default()),
+        Seccomp::Custom(profile) => {
+            let around = seccomp::custom::Surroundings {
+                capabilities,
+                kernel: orlop_linux::probe::kernel_version(),
+            };
+            let program = seccomp::custom::compile(profile, around);
+            let program =
+                program.map_err(|error| Failure::new(FailureKind::Invalid, error.to_string()))?;
+            (Some(program), seccomp::custom::flags(profile))
+        }
     };
     Ok(move || match &program {
-        Some(program) => seccomp::install(program).map_err(io::Error::from),
+        Some(program) => seccomp::install_with(program, flags).map_err(io::Error::from),
         None => Ok(()),
     })
+}
+
+/// A label for a module that this host has not is refused, not passed over.
+fn require_modules(security: &Security) -> Result<(), Failure> {
+    let wanted = &security.confinement;
+    let asked = [
+        (Module::AppArmor, wanted.apparmor_profile().is_some()),
+        (Module::Selinux, wanted.selinux.is_some()),
+    ];
+    match asked
+        .into_iter()
+        .find(|(module, asked)| *asked && !module.is_enabled())
+    {
+        None => Ok(()),
+        Some((module, _)) => Err(Failure::new(
+            FailureKind::Unsupported,
+            format!(
+                "{} is not enabled on this host: leave its label out",
+                module.name()
+            ),
+        )),
+    }
 }
 
 /// Gives the container its network.

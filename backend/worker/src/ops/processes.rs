@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
-use orlop_linux::process;
+use orlop_linux::{process, process_tree};
 use orlop_model::id::ContainerId;
 use orlop_model::limits::Limits;
 use orlop_model::signal::Signal;
@@ -34,13 +34,14 @@ pub(crate) fn signal(context: &Context, target: &Target, signal: Signal) -> Resu
         Target::Exec(id) => (context.exec_folder(id), format!("exec session {id}")),
     };
     let (state, pidfd) = find(&folder, &what)?;
-    let sent = process::send_signal(pidfd.as_fd(), signal.number());
-    if matches!(target, Target::Exec(_)) && signal == Signal::KILL && sent.is_ok() {
-        // All that the session has started ends with it.
-        process::kill_session(state.pid)
+    if matches!(target, Target::Exec(_)) && signal == Signal::KILL {
+        // All that the session has started ends with it, and before it: of an orphan nobody can
+        // tell whose it was.
+        process_tree::kill(state.pid)
             .map_err(|error| internal(format!("ending {what}: {error}")))?;
+        return Ok(Reply::Done);
     }
-    match sent {
+    match process::send_signal(pidfd.as_fd(), signal.number()) {
         Ok(()) => Ok(Reply::Done),
         Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => Err(not_running(&what)),
         Err(error) => Err(internal(format!("signalling {what}: {error}"))),

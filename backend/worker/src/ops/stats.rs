@@ -1,4 +1,4 @@
-//! What a container uses, and its processes.
+//! What a container uses.
 
 use std::fs;
 
@@ -8,10 +8,7 @@ use orlop_model::id::ContainerId;
 use orlop_wire::reply::{Failure, Reply};
 
 use super::processes::find;
-use crate::context::{Context, internal};
-
-/// Clock ticks in a second, which is what proc_stat(5) counts in on every Linux.
-const TICKS: u64 = 100;
+use crate::context::Context;
 
 /// Reads what a container uses.
 pub(crate) fn read(context: &Context, id: &ContainerId) -> Result<Reply, Failure> {
@@ -26,69 +23,4 @@ pub(crate) fn read(context: &Context, id: &ContainerId) -> Result<Reply, Failure
         stats.network_tx_packets = traffic.sent_packets;
     }
     Ok(Reply::Stats(Box::new(stats)))
-}
-
-/// Lists a container's processes as `ps -ef` does.
-pub(crate) fn processes(context: &Context, id: &ContainerId) -> Result<Reply, Failure> {
-    let pids = context
-        .cgroup(id)
-        .pids()
-        .map_err(|error| internal(error.to_string()))?;
-    let titles = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
-        .map(str::to_owned)
-        .to_vec();
-    let rows = pids.into_iter().filter_map(row).collect();
-    Ok(Reply::Processes { titles, rows })
-}
-
-fn row(pid: u32) -> Option<Vec<String>> {
-    let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).ok();
-    let status = read("status")?;
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().next().map(str::to_owned)
-    };
-    let stat = read("stat")?;
-    let after: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks: u64 = after.get(11)?.parse::<u64>().ok()? + after.get(12)?.parse::<u64>().ok()?;
-    let seconds = ticks / TICKS;
-    let command = read("cmdline")?.replace('\0', " ").trim().to_owned();
-    let command = if command.is_empty() {
-        format!("[{}]", field("Name:")?)
-    } else {
-        command
-    };
-    Some(vec![
-        field("Uid:")?,
-        pid.to_string(),
-        field("PPid:")?,
-        "0".to_owned(),
-        started(after.get(19)?.parse().ok()?),
-        if after.get(4) == Some(&"0") {
-            "?".to_owned()
-        } else {
-            "pts/0".to_owned()
-        },
-        format!(
-            "{:02}:{:02}:{:02}",
-            seconds / 3600,
-            seconds / 60 % 60,
-            seconds % 60
-        ),
-        command,
-    ])
-}
-
-/// Time of day at which a process started, from its ticks after boot.
-fn started(ticks: u64) -> String {
-    let up = fs::read_to_string("/proc/uptime").unwrap_or_default();
-    let up = up
-        .split('.')
-        .next()
-        .and_then(|seconds| seconds.parse::<u64>().ok())
-        .unwrap_or(0);
-    let age = up.saturating_sub(ticks / TICKS);
-    let now = u64::try_from(Timestamp::now().as_second()).unwrap_or(0);
-    let at = now.saturating_sub(age);
-    format!("{:02}:{:02}", at / 3600 % 24, at / 60 % 60)
 }

@@ -106,6 +106,7 @@ fn counters_and_processes_are_told_and_limits_change_while_it_runs() {
     assert_eq!((after.memory_limit, after.pids_limit), (96 << 20, 70));
     let top = Request::Top {
         container: spec.id.clone(),
+        columns: orlop_model::process_table::full(),
     };
     let Ok(Reply::Processes { titles, rows }) = host.ask(&top) else {
         panic!("no processes")

@@ -72,6 +72,7 @@ pub(crate) fn security() -> Security {
         no_new_privileges: false,
         seccomp: Seccomp::Default,
         read_only: false,
+        confinement: Default::default(),
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) async fn create(
 /// What the engine says against the request. Only the image can be missing when one is created.
 fn refused(error: EngineError) -> Result<Errors, EngineError> {
     if error.kind() != ErrorKind::NotFound {
-        return Errors::refuse(error, &ContainerForm::FIELDS);
+        return Errors::refuse(error, ContainerForm::FIELDS);
     }
     let mut errors = Errors::default();
     errors.add("image", error.to_string());

@@ -21,6 +21,8 @@ pub(crate) struct Head {
     pub(crate) short: String,
     pub(crate) name: String,
     pub(crate) status: &'static str,
+    /// What its health check says; empty without one.
+    pub(crate) health: &'static str,
     pub(crate) can: Can,
     pub(crate) tty: bool,
 }
@@ -39,6 +41,7 @@ impl From<&Container> for Head {
             short: container.id.short().to_owned(),
             name: container.name.to_string(),
             status: container.state.status.as_str(),
+            health: view::health(&container.state),
             can: Can::when(container.state.status),
             tty: container.request.tty,
         }
@@ -70,6 +73,10 @@ pub(crate) struct Facts {
     pub(crate) gateway: String,
     pub(crate) ports: Vec<String>,
     pub(crate) restarts: u32,
+    /// What its health check says; empty without one.
+    pub(crate) health: &'static str,
+    /// What its last failing check said.
+    pub(crate) complaint: String,
 }
 
 impl From<&Container> for Facts {
@@ -83,6 +90,8 @@ impl From<&Container> for Facts {
             gateway: endpoint.map_or_else(String::new, |e| e.gateway.to_string()),
             ports: view::ports(container),
             restarts: container.state.restart_count,
+            health: view::health(&container.state),
+            complaint: view::complaint(&container.state),
         }
     }
 }

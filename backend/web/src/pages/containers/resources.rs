@@ -74,7 +74,7 @@ pub(crate) async fn change(
                 let next = SeeOther::to(format!("/containers/{which}/resources"));
                 return Ok(Outcome::Next(next.saying(&Flash::good(words))));
             }
-            Err(error) => errors = Errors::refuse(error, &ContainerForm::FIELDS)?,
+            Err(error) => errors = Errors::refuse(error, ContainerForm::FIELDS)?,
         }
     }
     let shell = shell.section("containers");
@@ -94,7 +94,7 @@ async fn show(
     let (mut usage, mut processes) = (None, Processes::default());
     if alive {
         usage = unless_stopped(state.engine.container_stats(id).await)?.map(|s| Usage::from(&s));
-        if let Some(table) = unless_stopped(state.engine.container_processes(id).await)? {
+        if let Some(table) = unless_stopped(state.engine.container_processes(id, "").await)? {
             processes = Processes {
                 titles: table.titles,
                 rows: table.rows,

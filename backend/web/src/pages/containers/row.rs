@@ -14,6 +14,8 @@ pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) image: String,
     pub(crate) status: &'static str,
+    /// What its health check says; empty without one.
+    pub(crate) health: &'static str,
     pub(crate) note: Note,
     pub(crate) ports: Vec<String>,
     pub(crate) created: Moment,
@@ -35,6 +37,7 @@ impl From<&Container> for Row {
             name: container.name.to_string(),
             image: container.request.image.clone(),
             status: container.state.status.as_str(),
+            health: view::health(&container.state),
             note: view::note(&container.state),
             ports: view::ports(container),
             created: Moment::new(container.created_at),

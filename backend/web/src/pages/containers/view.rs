@@ -4,7 +4,7 @@ use orlop_model::container::{Container, State};
 use orlop_model::lifecycle::Status;
 use orlop_model::network::PublishedPort;
 
-use crate::words::Moment;
+use crate::words::{Moment, plain};
 
 /// What is said of a container's state beside the badge.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +48,29 @@ pub(crate) fn note(state: &State) -> Note {
         since,
         lasts,
     }
+}
+
+/// What the health check of a running container says; empty without one.
+pub(crate) fn health(state: &State) -> &'static str {
+    let health = state.health.as_ref().filter(|_| state.status.is_alive());
+    health.map_or("", |health| health.status.as_str())
+}
+
+/// What the last check said, if it failed.
+pub(crate) fn complaint(state: &State) -> String {
+    let health = state.health.as_ref().filter(|_| state.status.is_alive());
+    let last = health
+        .and_then(|health| health.log.last())
+        .filter(|last| last.code != 0);
+    last.map_or_else(String::new, |last| {
+        let output = plain(&last.output.replace('\n', " "));
+        let output = output.trim();
+        match last.code {
+            -1 => output.to_owned(),
+            code if output.is_empty() => format!("code {code}"),
+            code => format!("code {code}: {output}"),
+        }
+    })
 }
 
 /// How an ended container ended.
