@@ -9,6 +9,7 @@ use orlop_storage::layout::Layout;
 use orlop_wire::reply::{Failure, FailureKind};
 
 use crate::ops::stage::Stage;
+use crate::parent;
 
 /// Configuration of a worker; its supervisor fills it.
 #[derive(Debug, Clone)]
@@ -66,10 +67,9 @@ impl Context {
     pub(crate) fn new(config: WorkerConfig) -> Result<Self, Failure> {
         let cgroups = cgroup::Layout::discover()
             .map_err(|error| Failure::new(FailureKind::Unsupported, format!("cgroups: {error}")))?;
-        let parent = cgroup::layout::parent_name(&config.run_dir);
         Ok(Self {
             layout: Layout::new(config.data_dir.clone()),
-            cgroup_parent: cgroup::delegation::prepare(&parent, &cgroups)
+            cgroup_parent: parent::of(&config.run_dir, &cgroups)
                 .map_err(|error| internal(error.to_string()))?,
             cgroups,
             config,

@@ -7,6 +7,7 @@
 mod cleanup;
 mod context;
 mod ops;
+mod parent;
 mod policy;
 mod serve;
 mod supervise;
