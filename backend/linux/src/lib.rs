@@ -8,6 +8,7 @@
 pub mod capability;
 pub mod cgroup;
 pub mod confined;
+pub mod credentials;
 pub mod mount;
 pub mod netlink;
 pub mod nftables;

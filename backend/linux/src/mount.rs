@@ -97,6 +97,8 @@ pub enum Spread {
     Slave,
     /// Both ways.
     Shared,
+    /// They do not, and the mount cannot be bound elsewhere.
+    Unbindable,
 }
 
 /// `struct mount_attr` of mount_setattr(2).
@@ -121,15 +123,40 @@ pub fn change(
     set: Attributes,
     spread: Option<Spread>,
 ) -> io::Result<()> {
+    set_attributes(mount, recursive, set, Attributes::empty(), spread)
+}
+
+/// Sets and clears attributes of a mount, and with `recursive` of all below it. When the way of
+/// noting access times changes, all of its bits are cleared first, as the kernel wants it.
+///
+/// # Errors
+/// As mount_setattr(2).
+pub fn alter(
+    mount: &OwnedFd,
+    recursive: bool,
+    set: Attributes,
+    clear: Attributes,
+) -> io::Result<()> {
+    set_attributes(mount, recursive, set, clear, None)
+}
+
+fn set_attributes(
+    mount: &OwnedFd,
+    recursive: bool,
+    set: Attributes,
+    clear: Attributes,
+    spread: Option<Spread>,
+) -> io::Result<()> {
     let propagation = match spread {
         None => 0,
         Some(Spread::Private) => libc::MS_PRIVATE,
         Some(Spread::Slave) => libc::MS_SLAVE,
         Some(Spread::Shared) => libc::MS_SHARED,
+        Some(Spread::Unbindable) => libc::MS_UNBINDABLE,
     };
     let attr = MountAttr {
         attr_set: set.bits().into(),
-        attr_clr: 0,
+        attr_clr: clear.bits().into(),
         propagation,
         userns_fd: 0,
     };
@@ -176,15 +203,23 @@ pub fn enter_root(root: BorrowedFd<'_>) -> io::Result<()> {
 /// # Errors
 /// If it does not exist or leads through a magic link.
 pub fn open_target(path: &Path) -> io::Result<OwnedFd> {
+    let root = nix::fcntl::open(
+        "/",
+        nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_CLOEXEC,
+        nix::sys::stat::Mode::empty(),
+    )?;
+    open_target_in(root.as_fd(), path)
+}
+
+/// The same with a directory in the place of `/`, which no link leads out of.
+///
+/// # Errors
+/// If it does not exist or leads through a magic link.
+pub fn open_target_in(root: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
     use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
     let how = OpenHow::new()
         .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS | ResolveFlag::RESOLVE_IN_ROOT);
-    let root = nix::fcntl::open(
-        "/",
-        OFlag::O_PATH | OFlag::O_CLOEXEC,
-        nix::sys::stat::Mode::empty(),
-    )?;
     Ok(openat2(root, path, how)?)
 }
 

@@ -17,6 +17,14 @@ struct FilterProgram {
 /// # Errors
 /// As seccomp(2).
 pub fn install(program: &Program) -> Result<(), Errno> {
+    install_logging(program, false)
+}
+
+/// The same; with `log`, the kernel logs whatever the filter does not simply let through.
+///
+/// # Errors
+/// As seccomp(2).
+pub fn install_logging(program: &Program, log: bool) -> Result<(), Errno> {
     let instructions = program.instructions();
     let program = FilterProgram {
         len: u16::try_from(instructions.len()).map_err(|_| Errno::EINVAL)?,
@@ -24,8 +32,13 @@ pub fn install(program: &Program) -> Result<(), Errno> {
     };
     // Kernels before 5.16 switch a processor's speculation off for filtered programs unless told
     // not to, at a great cost; those that do not know the flag (before 4.17) do not.
-    match set_filter(libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) {
-        Err(Errno::EINVAL) => set_filter(0, &program),
+    let log = if log {
+        libc::SECCOMP_FILTER_FLAG_LOG
+    } else {
+        0
+    };
+    match set_filter(libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW | log, &program) {
+        Err(Errno::EINVAL) => set_filter(log, &program),
         result => result,
     }
 }

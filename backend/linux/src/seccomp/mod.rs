@@ -1,7 +1,8 @@
 //! System call filters: what a container's processes may ask of the kernel.
 //!
 //! `profile` is the list, by name and with the reasons; `numbers` says which number a name has
-//! on each architecture; `program` makes a classic BPF program of both. All of that is pure.
+//! on each architecture; `program` makes a classic BPF program of both, `rules` one of a profile
+//! that somebody else wrote. All of that is pure.
 //! `install` hands the program to the kernel.
 
 mod aarch64;
@@ -9,6 +10,7 @@ pub mod install;
 pub mod numbers;
 pub mod profile;
 pub mod program;
+pub mod rules;
 mod x86;
 
 pub use install::install;

@@ -38,6 +38,10 @@ impl Program {
     pub fn instructions(&self) -> &[Instruction] {
         &self.0
     }
+
+    pub(super) fn of(instructions: Vec<Instruction>) -> Self {
+        Self(instructions)
+    }
 }
 
 /// Codes of instructions (`linux/bpf_common.h`).
@@ -214,4 +218,4 @@ fn jump(code: u16, operand: u32, jump_true: u8, jump_false: u8) -> Instruction {
 
 #[cfg(test)]
 #[path = "program_tests.rs"]
-mod tests;
+pub(super) mod tests;
