@@ -10,5 +10,6 @@ mod isolation;
 mod lifecycle;
 mod limits;
 mod network;
+mod oci;
 mod requests;
 mod serve;

@@ -2,6 +2,7 @@
 //! own, and the clients that people use.
 #![forbid(unsafe_code)]
 
+pub mod bundle;
 pub mod client;
 pub mod fixture;
 pub mod host;

@@ -8,6 +8,8 @@ use crate::shell::{command, exists, run, say};
 const PROGRAMS: &[(&str, &str)] = &[
     ("busybox", "busybox-static"),
     ("chromium", "chromium"),
+    ("conmon", "conmon"),
+    ("crun", "crun"),
     ("curl", "curl"),
     ("docker", "docker.io"),
     ("docker-registry", "docker-registry"),
@@ -18,6 +20,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("nft", "nftables"),
     ("nsenter", "util-linux"),
     ("openssl", "openssl"),
+    ("podman", "podman"),
+    ("runc", "runc"),
     ("script", "bsdutils"),
     ("setpriv", "util-linux"),
     ("skopeo", "skopeo"),

@@ -19,6 +19,7 @@ const FREEZE_POLL: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct V2Group {
     pub(super) path: PathBuf,
+    mount: PathBuf,
     controllers: Vec<Controller>,
 }
 
@@ -26,6 +27,7 @@ impl V2Group {
     pub(super) fn at(unified: &Unified, parent: &str, name: &str) -> Self {
         Self {
             path: unified.mount.join(parent).join(name),
+            mount: unified.mount.clone(),
             controllers: unified.controllers.clone(),
         }
     }
@@ -33,8 +35,11 @@ impl V2Group {
     /// Makes the group and its parent, unless they are there, with the controllers handed down.
     pub(super) fn create(&self) -> Result<(), CgroupError> {
         if let Some(parent) = self.path.parent() {
-            if let Some(root) = parent.parent() {
-                self.hand_down(root)?;
+            if let Some(above) = parent
+                .parent()
+                .filter(|above| above.starts_with(&self.mount))
+            {
+                self.hand_down(above)?;
             }
             make(parent)?;
             self.hand_down(parent)?;
