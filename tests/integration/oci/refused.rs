@@ -6,10 +6,13 @@ use std::fs;
 use acceptance::bundle::{Bundles, text};
 use serde_json::{Value, json};
 
+/// What is told, and the mistake that is made.
+type Mistake = (&'static str, fn(&mut Value));
+
 #[test]
 fn wrong_configurations_and_options_are_refused_by_name() {
     let bundles = Bundles::new();
-    let cases: [(&str, fn(&mut Value)); 6] = [
+    let cases: [Mistake; 6] = [
         ("process.cwd", |c| c["process"]["cwd"] = "x".into()),
         ("linux.namespaces[0].path", |c| {
             c["linux"]["namespaces"][0]["path"] = "x".into();
@@ -58,9 +61,9 @@ fn wrong_configurations_and_options_are_refused_by_name() {
 #[test]
 fn mistakes_of_the_root_and_the_mounts_are_found_where_they_are() {
     let bundles = Bundles::new();
-    let cases: [(&str, fn(&mut Value)); 4] = [
+    let cases: [Mistake; 4] = [
         ("opening the root file system", |c| {
-            c["root"]["path"] = "nowhere".into()
+            c["root"]["path"] = "nowhere".into();
         }),
         ("opening the mount source", |c| {
             c["mounts"][3] =

@@ -12,20 +12,31 @@ use acceptance::client;
 use orlop_wire::channel;
 use serde_json::json;
 
-/// Takes one connection, and the descriptor that comes over it.
-fn master_from(listener: &UnixListener) -> File {
-    let (stream, _): (UnixStream, _) = listener.accept().expect("a connection");
-    let (mut bytes, mut fds) = ([0; 64], Vec::<OwnedFd>::new());
-    channel::receive_some(stream.as_fd(), &mut bytes, &mut fds).expect("a descriptor");
-    File::from(fds.pop().expect("a descriptor"))
+/// The other side of a container's terminal, with what it showed so far.
+struct Screen {
+    master: File,
+    seen: String,
 }
 
-/// Reads until the text was seen.
-fn read_until(master: &mut File, wanted: &str) {
-    let (mut seen, mut bytes) = (String::new(), [0; 256]);
-    while !seen.contains(wanted) {
-        let len = master.read(&mut bytes).expect("output");
-        seen.push_str(&String::from_utf8_lossy(&bytes[..len]));
+impl Screen {
+    /// Takes one connection, and the descriptor that comes over it.
+    fn accept(listener: &UnixListener) -> Self {
+        let (stream, _): (UnixStream, _) = listener.accept().expect("a connection");
+        let (mut bytes, mut fds) = ([0; 64], Vec::<OwnedFd>::new());
+        channel::receive_some(stream.as_fd(), &mut bytes, &mut fds).expect("a descriptor");
+        Self {
+            master: File::from(fds.pop().expect("a descriptor")),
+            seen: String::new(),
+        }
+    }
+
+    /// Waits until it shows a text.
+    fn shows(&mut self, wanted: &str) {
+        let mut bytes = [0; 256];
+        while !self.seen.contains(wanted) {
+            let len = self.master.read(&mut bytes).expect("output");
+            self.seen.push_str(&String::from_utf8_lossy(&bytes[..len]));
+        }
     }
 }
 
@@ -52,14 +63,15 @@ fn the_master_goes_to_the_console_socket() {
         &id,
     ];
     bundles.detached(&bundle, &create).ok();
-    let mut master = master_from(&listener);
+    let mut screen = Screen::accept(&listener);
     bundles.call(&["start", &id]).ok();
-    master
+    screen
+        .master
         .write_all(b"tty; stty size; echo con$((20+3))\n")
         .expect("input");
-    read_until(&mut master, "/dev/pts/0");
-    read_until(&mut master, "33 77");
-    read_until(&mut master, "con23");
+    screen.shows("/dev/pts/0");
+    screen.shows("33 77");
+    screen.shows("con23");
 
     let exec = [
         "exec",
@@ -73,7 +85,7 @@ fn the_master_goes_to_the_console_socket() {
         "tty; read x",
     ];
     bundles.detached(&bundle, &exec).ok();
-    read_until(&mut master_from(&listener), "/dev/pts/1");
+    Screen::accept(&listener).shows("/dev/pts/1");
     bundles.call(&["delete", "--force", &id]).ok();
 }
 
