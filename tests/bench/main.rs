@@ -1,4 +1,5 @@
-//! Orlop against the real Docker engine, on this machine, in one run: ratios, not seconds.
+//! Orlop against the real Docker engine, runc and crun, on this machine, in one run: ratios, not
+//! seconds.
 //!
 //! `cargo xtask bench` builds the release binary and runs this. Both engines get the same image
 //! and the same requests, turn by turn, over their own sockets. Docker's half runs where
@@ -8,6 +9,7 @@
 
 mod docker;
 mod memory;
+mod oci;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -132,6 +134,7 @@ fn idle_container(engine: &Engine) -> String {
 }
 
 fn main() {
+    oci::report(ROUNDS);
     let server = Server::start();
     fixture::import_busybox(&server);
     let docker = Docker::start();

@@ -14,6 +14,7 @@ mod lifecycle;
 mod limits;
 mod namespaces;
 mod network;
+mod oci;
 mod processes;
 mod requests;
 mod resume;

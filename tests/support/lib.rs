@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod browser;
+pub mod bundle;
 pub mod client;
 pub mod fixture;
 pub mod host;

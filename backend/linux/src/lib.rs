@@ -8,6 +8,7 @@
 pub mod capability;
 pub mod cgroup;
 pub mod confined;
+pub mod credentials;
 pub mod label;
 pub mod mount;
 pub mod netlink;

@@ -97,6 +97,8 @@ pub enum Spread {
     Slave,
     /// Both ways.
     Shared,
+    /// They do not, and the mount cannot be bound elsewhere.
+    Unbindable,
 }
 
 /// `struct mount_attr` of mount_setattr(2).
@@ -121,22 +123,47 @@ pub fn change(
     set: Attributes,
     spread: Option<Spread>,
 ) -> io::Result<()> {
+    set_attributes(mount, recursive, set, Attributes::empty(), spread)
+}
+
+/// Sets and clears attributes of a mount, and with `recursive` of all below it. When the way of
+/// noting access times changes, all of its bits are cleared first, as the kernel wants it.
+///
+/// # Errors
+/// As mount_setattr(2).
+pub fn alter(
+    mount: &OwnedFd,
+    recursive: bool,
+    set: Attributes,
+    clear: Attributes,
+) -> io::Result<()> {
+    set_attributes(mount, recursive, set, clear, None)
+}
+
+fn set_attributes(
+    mount: &OwnedFd,
+    recursive: bool,
+    set: Attributes,
+    clear: Attributes,
+    spread: Option<Spread>,
+) -> io::Result<()> {
     let propagation = match spread {
         None => 0,
         Some(Spread::Private) => libc::MS_PRIVATE,
         Some(Spread::Slave) => libc::MS_SLAVE,
         Some(Spread::Shared) => libc::MS_SHARED,
+        Some(Spread::Unbindable) => libc::MS_UNBINDABLE,
     };
     let attr = MountAttr {
         attr_set: set.bits().into(),
-        attr_clr: 0,
+        attr_clr: clear.bits().into(),
         propagation,
         userns_fd: 0,
     };
-    set_attributes(mount, if recursive { AT_RECURSIVE } else { 0 }, &attr)
+    apply(mount, if recursive { AT_RECURSIVE } else { 0 }, &attr)
 }
 
-fn set_attributes(mount: &OwnedFd, flags: libc::c_uint, attr: &MountAttr) -> io::Result<()> {
+fn apply(mount: &OwnedFd, flags: libc::c_uint, attr: &MountAttr) -> io::Result<()> {
     // SAFETY: the path is an empty C string, the struct is of version 0 and of the size that is
     // passed, and both outlive the call.
     let result = unsafe {
@@ -167,7 +194,7 @@ pub fn map_ids(mount: &OwnedFd, user_namespace: BorrowedFd<'_>) -> io::Result<()
         propagation: 0,
         userns_fd: u64::from(user_namespace.as_raw_fd().cast_unsigned()),
     };
-    set_attributes(mount, 0, &attr)
+    apply(mount, 0, &attr)
 }
 
 /// Makes every mount of this namespace private, so that nothing that follows shows elsewhere.
@@ -197,15 +224,23 @@ pub fn enter_root(root: BorrowedFd<'_>) -> io::Result<()> {
 /// # Errors
 /// If it does not exist or leads through a magic link.
 pub fn open_target(path: &Path) -> io::Result<OwnedFd> {
+    let root = nix::fcntl::open(
+        "/",
+        nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_CLOEXEC,
+        nix::sys::stat::Mode::empty(),
+    )?;
+    open_target_in(root.as_fd(), path)
+}
+
+/// The same with a directory in the place of `/`, which no link leads out of.
+///
+/// # Errors
+/// If it does not exist or leads through a magic link.
+pub fn open_target_in(root: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
     use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
     let how = OpenHow::new()
         .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS | ResolveFlag::RESOLVE_IN_ROOT);
-    let root = nix::fcntl::open(
-        "/",
-        OFlag::O_PATH | OFlag::O_CLOEXEC,
-        nix::sys::stat::Mode::empty(),
-    )?;
     Ok(openat2(root, path, how)?)
 }
 

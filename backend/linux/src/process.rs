@@ -260,6 +260,14 @@ pub fn die_with_parent_signal() -> io::Result<()> {
     Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?)
 }
 
+/// Goes on when the parent ends.
+///
+/// # Errors
+/// As prctl(2).
+pub fn outlive_parent() -> io::Result<()> {
+    Ok(nix::sys::prctl::set_pdeathsig(None)?)
+}
+
 /// Whether others may trace this process and read its `/proc` entries (prctl(2)).
 ///
 /// # Errors

@@ -46,6 +46,56 @@ impl SealedExecutable {
     }
 }
 
+/// Makes sure that this process runs from a file that nobody can write through its
+/// `/proc/<pid>/exe`: if need be it starts itself anew, with the same arguments and environment,
+/// from a mount of its own executable that is read only and that no namespace shows, so that none
+/// can change it; where such a mount cannot be had, from a sealed copy. Much quicker than the
+/// copy, which [`SealedExecutable`] makes once for many.
+///
+/// # Errors
+/// If neither can be had.
+pub fn seal_self() -> io::Result<()> {
+    if is_sealed()? {
+        return Ok(());
+    }
+    let executable = read_only_self().or_else(|_| SealedExecutable::of_self().map(|s| s.0))?;
+    let text = |text: OsString| {
+        std::ffi::CString::new(text.into_encoded_bytes())
+            .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+    };
+    let arguments: Vec<_> = std::env::args_os().map(text).collect::<io::Result<_>>()?;
+    let environment: Vec<_> = std::env::vars_os()
+        .map(|(mut name, value)| {
+            name.push("=");
+            name.push(value);
+            text(name)
+        })
+        .collect::<io::Result<_>>()?;
+    match nix::unistd::fexecve(&executable, &arguments, &environment) {
+        Ok(never) => match never {},
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn is_sealed() -> io::Result<bool> {
+    use nix::sys::statvfs::{FsFlags, fstatvfs};
+    let executable = File::open("/proc/self/exe")?;
+    let flags = fstatvfs(&executable)?.flags();
+    let seals = fcntl(&executable, FcntlArg::F_GET_SEALS).unwrap_or(0);
+    Ok(flags.contains(FsFlags::ST_RDONLY) || seals & SealFlag::F_SEAL_WRITE.bits() != 0)
+}
+
+/// The executable by a mount that is attached nowhere. When its descriptor is closed by the exec
+/// it belongs to no namespace any more, and so nothing can make it writable again.
+fn read_only_self() -> io::Result<OwnedFd> {
+    use crate::mount::{Attributes, alter, copy_of_fd};
+    let executable = File::open("/proc/self/exe")?;
+    let mount = copy_of_fd(executable.as_fd(), false)?;
+    let attributes = Attributes::MOUNT_ATTR_RDONLY;
+    alter(&mount, false, attributes, Attributes::empty())?;
+    Ok(mount)
+}
+
 /// A process about to be started.
 #[derive(Debug)]
 pub struct Spawn {

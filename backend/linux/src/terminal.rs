@@ -82,3 +82,18 @@ pub fn set_standard(
     nix::unistd::dup2_stderr(error)?;
     Ok(())
 }
+
+/// A terminal's rows and columns; none if the descriptor is no terminal, or has no size.
+#[must_use]
+pub fn size(terminal: BorrowedFd<'_>) -> Option<(u16, u16)> {
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: TIOCGWINSZ writes one winsize, which outlives the call.
+    let result = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
+    let known = Errno::result(result).is_ok() && size.ws_row > 0;
+    known.then_some((size.ws_row, size.ws_col))
+}

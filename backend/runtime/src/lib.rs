@@ -5,6 +5,7 @@
 //! one thread, forked from the worker.
 #![forbid(unsafe_code)]
 
+pub mod bundle;
 mod donor;
 mod failure;
 mod init;

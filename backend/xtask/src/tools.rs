@@ -8,7 +8,9 @@ use crate::shell::{command, exists, run, say};
 const PROGRAMS: &[(&str, &str)] = &[
     ("busybox", "busybox-static"),
     ("chromium", "chromium"),
+    ("conmon", "conmon"),
     ("cpio", "cpio"),
+    ("crun", "crun"),
     ("curl", "curl"),
     ("depmod", "kmod"),
     ("docker", "docker.io"),
@@ -21,8 +23,10 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("nft", "nftables"),
     ("nsenter", "util-linux"),
     ("openssl", "openssl"),
+    ("podman", "podman"),
     // A kernel with control groups of version 2 is tested in a virtual machine.
     ("qemu-system-x86_64", "qemu-system-x86"),
+    ("runc", "runc"),
     ("script", "bsdutils"),
     ("setpriv", "util-linux"),
     ("skopeo", "skopeo"),

@@ -49,6 +49,8 @@ enum Verb {
     Doctor,
     /// End all containers and take away what this Orlop made on the host; images and volumes stay
     Cleanup(ServeOptions),
+    /// Run containers from OCI bundles, with runc's command line; "orlop oci --help" tells more
+    Oci,
     /// Create and start a container
     Run(Box<run::Options>),
     /// List containers
@@ -108,7 +110,7 @@ async fn dispatch(verb: Verb, host: Option<String>) -> anyhow::Result<ExitCode> 
     };
     match verb {
         // These are dealt with before an engine is needed.
-        Verb::Serve(_) | Verb::Doctor | Verb::Cleanup(_) => Ok(ExitCode::FAILURE),
+        Verb::Serve(_) | Verb::Doctor | Verb::Cleanup(_) | Verb::Oci => Ok(ExitCode::FAILURE),
         Verb::Run(options) => run::run(&docker, *options).await,
         Verb::Ps(options) => list::list(&docker, options).await,
         Verb::Logs(options) => logs::show(&docker, options).await,

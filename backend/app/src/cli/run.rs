@@ -139,12 +139,20 @@ async fn start(docker: &Docker, id: &str) -> anyhow::Result<Option<u8>> {
     else {
         return Ok(None);
     };
+    let said = error.to_string();
     complain(&error.into());
     let inspected = docker.inspect_container(id, None).await.ok();
     let code = inspected
         .and_then(|c| c.state)
         .and_then(|s| s.exit_code)
-        .unwrap_or(0);
+        // With --rm it may be gone already: then the words tell, as for Docker's own client.
+        .unwrap_or(if said.contains("executable file not found") {
+            127
+        } else if said.contains("permission denied") || said.contains("is a directory") {
+            126
+        } else {
+            0
+        });
     Ok(Some(if matches!(code, 126 | 127) {
         exit_code(code)
     } else {

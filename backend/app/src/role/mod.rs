@@ -11,3 +11,5 @@ pub(crate) mod worker;
 pub(crate) const WORKER: &str = "orlop-worker";
 /// Name under which the supervisor starts the server.
 pub(crate) const SERVER: &str = "orlop-server";
+/// Name under which other programs start the OCI runtime.
+pub(crate) const OCI: &str = "orlop-oci";

@@ -19,6 +19,7 @@ const FREEZE_POLL: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct V2Group {
     pub(super) path: PathBuf,
+    mount: PathBuf,
     controllers: Vec<Controller>,
 }
 
@@ -26,6 +27,7 @@ impl V2Group {
     pub(super) fn at(unified: &Unified, parent: &str, name: &str) -> Self {
         Self {
             path: unified.mount.join(parent).join(name),
+            mount: unified.mount.clone(),
             controllers: unified.controllers.clone(),
         }
     }
@@ -37,8 +39,11 @@ impl V2Group {
             .filter(|controller| *controller != Controller::Hugetlb)
             .collect();
         if let Some(parent) = self.path.parent() {
-            if let Some(root) = parent.parent() {
-                hand_down(root, &needed)?;
+            if let Some(above) = parent
+                .parent()
+                .filter(|above| above.starts_with(&self.mount))
+            {
+                hand_down(above, &needed)?;
             }
             make(parent)?;
             hand_down(parent, &needed)?;

@@ -115,7 +115,7 @@ pub(super) fn make(harmless: bool, more: &[Device]) -> Result<(), Failure> {
 
 /// The null device, after a look that it is that very device (CVE-2025-31133: what stands at
 /// `/dev/null` may be something else).
-pub(super) fn null() -> io::Result<OwnedFd> {
+pub(crate) fn null() -> io::Result<OwnedFd> {
     let fd = mount::open_target(Path::new("/dev/null"))?;
     let stat = nix::sys::stat::fstat(&fd)?;
     let is_device = stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFCHR;
@@ -127,7 +127,7 @@ pub(super) fn null() -> io::Result<OwnedFd> {
 }
 
 /// Shows a terminal as `/dev/console`.
-pub(super) fn show_console(number: u32) -> Result<(), Failure> {
+pub(crate) fn show_console(number: u32) -> Result<(), Failure> {
     let what = || "making /dev/console".to_owned();
     fs::File::create("/dev/console").step(what())?;
     let terminal = mount::open_target(Path::new(&format!("/dev/pts/{number}"))).step(what())?;

@@ -5,12 +5,12 @@ mod join;
 mod mask;
 mod nodes;
 mod order;
-mod place;
+pub(crate) mod place;
 mod privilege;
-mod program;
+pub(crate) mod program;
 mod reaper;
 mod rootfs;
-mod user;
+pub(crate) mod user;
 
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
@@ -27,6 +27,7 @@ use orlop_wire::channel;
 use orlop_wire::reply::{Failure, FailureKind};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use devices::{null as null_device, show_console};
 pub(crate) use join::{Join, join};
 
 use crate::failure::Step as _;

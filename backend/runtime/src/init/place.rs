@@ -4,21 +4,21 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Component, Path};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
 use nix::sys::stat::{Mode, fstat, mkdirat};
 use nix::unistd::{Gid, Uid, fchownat};
-use orlop_linux::mount::open_target;
+use orlop_linux::mount::{open_target, open_target_in};
 
 /// As path_resolution(7).
 const MOST_LINKS: u32 = 40;
 
 /// What is made where nothing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Missing {
+pub(crate) enum Missing {
     Directory,
     /// An empty file, in a directory that is made too.
     File,
@@ -26,18 +26,31 @@ pub(super) enum Missing {
 
 /// Opens a path of the root (`O_PATH`) and makes it when it is missing, also where links lead to
 /// something that is missing, as `/etc/resolv.conf` often does. A magic link is never followed.
-pub(super) fn place(target: &Path, missing: Missing) -> io::Result<OwnedFd> {
-    match open_target(target) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => walk(target, missing),
+pub(crate) fn place(target: &Path, missing: Missing) -> io::Result<OwnedFd> {
+    place_in(slash()?.as_fd(), target, missing)
+}
+
+/// The same with a directory in the place of `/`, which nothing leads out of.
+pub(crate) fn place_in(
+    root: BorrowedFd<'_>,
+    target: &Path,
+    missing: Missing,
+) -> io::Result<OwnedFd> {
+    match open_target_in(root, target) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => walk(root, target, missing),
         other => other,
     }
+}
+
+fn slash() -> io::Result<OwnedFd> {
+    Ok(open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?)
 }
 
 /// The same for a directory that belongs to somebody when it had to be made.
 pub(super) fn place_of(target: &Path, uid: u32, gid: u32) -> io::Result<OwnedFd> {
     match open_target(target) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let made = walk(target, Missing::Directory)?;
+            let made = walk(slash()?.as_fd(), target, Missing::Directory)?;
             let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
             fchownat(&made, "", Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH)?;
             Ok(made)
@@ -46,10 +59,10 @@ pub(super) fn place_of(target: &Path, uid: u32, gid: u32) -> io::Result<OwnedFd>
     }
 }
 
-fn walk(target: &Path, missing: Missing) -> io::Result<OwnedFd> {
+fn walk(root: BorrowedFd<'_>, target: &Path, missing: Missing) -> io::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
     // Where we are, and every directory above it.
-    let mut stack = vec![open("/", flags, Mode::empty())?];
+    let mut stack = vec![root.try_clone_to_owned()?];
     let mut ahead: VecDeque<OsString> = names(target);
     let mut links = 0;
     while let Some(name) = ahead.pop_front() {

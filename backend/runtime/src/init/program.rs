@@ -15,7 +15,7 @@ use crate::failure::{Step as _, invalid, plain};
 
 /// What to execute.
 #[derive(Debug)]
-pub(super) struct Program {
+pub(crate) struct Program {
     path: CString,
     arguments: Vec<CString>,
     environment: Vec<CString>,
@@ -23,7 +23,7 @@ pub(super) struct Program {
 }
 
 /// Makes the working directory, where it is missing.
-pub(super) fn make_workdir(cwd: &str, account: &Account) -> Result<(), Failure> {
+pub(crate) fn make_workdir(cwd: &str, account: &Account) -> Result<(), Failure> {
     place_of(Path::new(cwd), account.uid, account.gid)
         .step(format!("making the working directory {cwd}"))
         .map(drop)
@@ -31,7 +31,7 @@ pub(super) fn make_workdir(cwd: &str, account: &Account) -> Result<(), Failure> 
 
 /// Goes to the working directory and makes sure that it lies inside (CVE-2024-21626: a descriptor
 /// of the runtime as the working directory leads out): no magic link is followed on the way.
-pub(super) fn enter_workdir(cwd: &str) -> Result<(), Failure> {
+pub(crate) fn enter_workdir(cwd: &str) -> Result<(), Failure> {
     let path = Path::new(cwd);
     if !path.is_absolute() {
         return Err(invalid(format!(
@@ -50,7 +50,7 @@ pub(super) fn enter_workdir(cwd: &str) -> Result<(), Failure> {
 }
 
 /// Looks the program up as execvp(3) does, with the container's own `PATH`.
-pub(super) fn find(args: &[String], env: &[String]) -> Result<Program, Failure> {
+pub(crate) fn find(args: &[String], env: &[String]) -> Result<Program, Failure> {
     let name = args.first().cloned().unwrap_or_default();
     let path = if name.contains('/') {
         check(&name, &name)?;
@@ -133,7 +133,7 @@ fn check(name: &str, path: &str) -> Result<(), Failure> {
 
 impl Program {
     /// Becomes the program; returns only why it could not.
-    pub(super) fn execute(&self) -> Failure {
+    pub(crate) fn execute(&self) -> Failure {
         let errno = orlop_linux::process::execute(&self.path, &self.arguments, &self.environment);
         let why = format!("{}: unknown", plain(&errno.into()));
         match errno {

@@ -24,7 +24,7 @@ pub(crate) struct Account {
 }
 
 /// Resolves `user[:group]` against the files of this root.
-pub(super) fn resolve(text: &str, more: &[String]) -> Result<Account, Failure> {
+pub(crate) fn resolve(text: &str, more: &[String]) -> Result<Account, Failure> {
     find(text, more, &read("/etc/passwd")?, &read("/etc/group")?)
 }
 

@@ -58,6 +58,11 @@ const RULES: &[Rule] = &[
         NO_ASYNC,
     ),
     rule(
+        "orlop-oci",
+        &["orlop-model", "orlop-linux", "orlop-wire", "orlop-runtime"],
+        NO_ASYNC,
+    ),
+    rule(
         "orlop-worker",
         &[
             "orlop-model",
@@ -97,6 +102,7 @@ const RULES: &[Rule] = &[
             "orlop-model",
             "orlop-linux",
             "orlop-worker",
+            "orlop-oci",
             "orlop-engine",
             "orlop-web",
             "orlop-docker-api",
