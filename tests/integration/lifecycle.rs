@@ -353,3 +353,22 @@ fn restart_policies_are_kept() {
     server.docker(&["stop", "-t", "0", "steady"]).ok();
     assert_eq!(server.inspect("steady", "{{.State.Status}}"), "exited");
 }
+
+#[test]
+fn the_last_words_of_a_short_program_are_heard() {
+    let server = server();
+    // The shim is gone before most of this has reached the client.
+    for round in 0..20 {
+        let said = server.docker(&[
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "busybox",
+            "sh",
+            "-c",
+            "busybox echo one; busybox echo two; true",
+        ]);
+        assert_eq!(said.ok(), "one\ntwo", "round {round}");
+    }
+}

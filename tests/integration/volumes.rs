@@ -15,7 +15,7 @@ fn server() -> Server {
 
 fn volumes(server: &Server) -> usize {
     let folder = server.data_dir().join("volumes");
-    fs::read_dir(folder).map_or(0, |entries| entries.count())
+    fs::read_dir(folder).map_or(0, Iterator::count)
 }
 
 /// A file system of memory on the host that shares its mounts, until it is dropped.

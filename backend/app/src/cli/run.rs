@@ -131,7 +131,7 @@ async fn create(docker: &Docker, wanted: &CreateOptions) -> anyhow::Result<Strin
     Ok(created.id)
 }
 
-/// Starts it; a program that cannot run has its exit code in the container's record.
+/// Starts it; for a program that cannot run, the exit code that tells so.
 async fn start(docker: &Docker, id: &str) -> anyhow::Result<Option<u8>> {
     let Err(error) = docker
         .start_container(id, None::<StartContainerOptions>)
@@ -139,25 +139,21 @@ async fn start(docker: &Docker, id: &str) -> anyhow::Result<Option<u8>> {
     else {
         return Ok(None);
     };
-    let said = error.to_string();
+    let code = code_of_failed_start(&error.to_string());
     complain(&error.into());
-    let inspected = docker.inspect_container(id, None).await.ok();
-    let code = inspected
-        .and_then(|c| c.state)
-        .and_then(|s| s.exit_code)
-        // With --rm it may be gone already: then the words tell, as for Docker's own client.
-        .unwrap_or(if said.contains("executable file not found") {
-            127
-        } else if said.contains("permission denied") || said.contains("is a directory") {
-            126
-        } else {
-            0
-        });
-    Ok(Some(if matches!(code, 126 | 127) {
-        exit_code(code)
+    Ok(Some(code))
+}
+
+/// By the message, as Docker's client does: with `--rm` there may be no record left to ask.
+fn code_of_failed_start(message: &str) -> u8 {
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(&["executable file not found", "no such file or directory"]) {
+        127
+    } else if says(&["permission denied", "not a directory", "is a directory"]) {
+        126
     } else {
         ENGINE_FAILED
-    }))
+    }
 }
 
 /// Joins this process's input and output to the container's until its output ends.

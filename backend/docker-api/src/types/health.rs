@@ -1,7 +1,7 @@
 //! Health checks: `Healthcheck` of a create request and of inspect, and `State.Health`.
 
 use orlop_model::container::State;
-use orlop_model::health::{Health, HealthCheck, HealthResult, HealthStatus};
+use orlop_model::health::{Health, HealthCheck, HealthResult, HealthStatus, HealthTest};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ pub(crate) fn check(check: &HealthCheck) -> Option<Value> {
         time.map_or(0, |t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX))
     };
     Some(json!({
-        "Test": check.test.as_ref().map(|test| test.to_words()),
+        "Test": check.test.as_ref().map(HealthTest::to_words),
         "Interval": nanos(check.interval),
         "Timeout": nanos(check.timeout),
         "StartPeriod": nanos(check.start_period),

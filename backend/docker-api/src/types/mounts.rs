@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orlop_model::mount::{Mount, MountSource};
+use orlop_model::mount::{Mount, MountSource, SubPath};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -250,7 +250,7 @@ pub(crate) fn mount_body(mount: &Mount) -> Option<Value> {
             shown["Source"] = json!(name);
             shown["VolumeOptions"] = json!({
                 "NoCopy": !copy_up,
-                "Subpath": subpath.as_ref().map_or("", |path| path.as_str()),
+                "Subpath": subpath.as_ref().map_or("", SubPath::as_str),
             });
         }
         MountSource::Tmpfs { size, mode, .. } => {

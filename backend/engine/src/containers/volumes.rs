@@ -122,8 +122,8 @@ mod tests {
     #[test]
     fn the_later_wins_and_the_request_wins_over_all() {
         let others = [
-            (container(&["a:/a", "b:/b", "/h:/h:ro"]), false),
-            (container(&["c:/b/", "d:/d"]), true),
+            (container(&["aa:/a", "bb:/b", "/h:/h:ro"]), false),
+            (container(&["cc:/b/", "dd:/d"]), true),
         ];
         let mut request = container(&["own:/a"]).request;
         request.host.mounts.push(Mount::tmpfs("/t".to_owned(), ""));
@@ -141,8 +141,8 @@ mod tests {
         seen.sort();
         let expected = [
             ("/h", true),
-            ("c", true),
-            ("d", true),
+            ("cc", true),
+            ("dd", true),
             ("own", false),
             ("tmpfs", false),
         ];
