@@ -94,7 +94,7 @@ fn bad_requests_are_told_what_is_wrong() {
         ),
         (
             "/containers/create",
-            r#"{"Image":"busybox","HostConfig":{"PidMode":"host"}}"#,
+            r#"{"Image":"busybox","HostConfig":{"PidMode":"theirs"}}"#,
             400,
             "PidMode",
         ),

@@ -77,6 +77,8 @@ async fn follow(
 
 /// Adds an empty line now and then, which readers of JSON pass over. A client that has left is
 /// noticed only by writing: the end of its input alone may as well be a half-closed connection.
+/// The line is a line feed alone: some readers keep any other white space, and take it for an
+/// unfinished message when nothing follows.
 fn with_heartbeat(
     lines: impl Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
 ) -> impl Stream<Item = Result<Bytes, io::Error>> + Send + 'static {
@@ -87,7 +89,7 @@ fn with_heartbeat(
             let line = tokio::select! {
                 biased;
                 line = lines.next() => line?,
-                _ = ticks.tick() => Ok(Bytes::from_static(b"\r\n")),
+                _ = ticks.tick() => Ok(Bytes::from_static(b"\n")),
             };
             Some((line, (lines, ticks)))
         },

@@ -336,21 +336,21 @@ pub fn apply(permitted: CapabilitySet, effective: CapabilitySet) -> Result<(), E
 }
 
 /// `_LINUX_CAPABILITY_VERSION_3`.
-const VERSION_3: u32 = 0x2008_0522;
+pub(crate) const VERSION_3: u32 = 0x2008_0522;
 
 /// `struct __user_cap_header_struct`.
 #[repr(C)]
-struct Header {
-    version: u32,
-    pid: libc::c_int,
+pub(crate) struct Header {
+    pub(crate) version: u32,
+    pub(crate) pid: libc::c_int,
 }
 
 /// `struct __user_cap_data_struct`.
 #[repr(C)]
-struct Data {
-    effective: u32,
-    permitted: u32,
-    inheritable: u32,
+pub(crate) struct Data {
+    pub(crate) effective: u32,
+    pub(crate) permitted: u32,
+    pub(crate) inheritable: u32,
 }
 
 #[cfg(test)]

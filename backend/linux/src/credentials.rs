@@ -3,7 +3,7 @@
 
 use nix::errno::Errno;
 
-use crate::capability::CapabilitySet;
+use crate::capability::{CapabilitySet, Data, Header, VERSION_3};
 
 /// The sets of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,24 +38,6 @@ impl CapabilitySets {
                 .intersection(inheritable),
         }
     }
-}
-
-/// `_LINUX_CAPABILITY_VERSION_3`.
-const VERSION_3: u32 = 0x2008_0522;
-
-/// `struct __user_cap_header_struct`.
-#[repr(C)]
-struct Header {
-    version: u32,
-    pid: libc::c_int,
-}
-
-/// `struct __user_cap_data_struct`.
-#[repr(C)]
-struct Data {
-    effective: u32,
-    permitted: u32,
-    inheritable: u32,
 }
 
 /// Sets permitted, effective, inheritable and ambient; the bounding set is limited before the

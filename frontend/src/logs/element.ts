@@ -114,12 +114,13 @@ class Logs extends HTMLElement {
     return el("div", { class: "log-tools" }, stream, wrap, time, clear, this.#status);
   }
 
-  /** A button that is pressed while a feature is on; off sets a class on the list. Remembered on this device. */
+  /** A button that is pressed while a feature is on; off sets a class. Remembered on this device. */
   #toggle(label: string, icon: string, off: string, initially: boolean): HTMLElement {
     const key = `orlop.${off}`;
     const set = (on: boolean) => {
       node.setAttribute("aria-pressed", String(on));
-      this.#list.classList.toggle(off, !on);
+      // On the whole, so that it holds for the server's rows too.
+      this.classList.toggle(off, !on);
     };
     const node = button(
       label,

@@ -52,8 +52,12 @@ export async function create(page: Page, wish: Wish): Promise<void> {
 /** Opens the folded part of a form in which a field is. */
 export async function reveal(page: Page, label: string): Promise<void> {
   const field = page.getByLabel(label, { exact: true });
-  const fold = page.locator("details.more", { has: field });
-  if ((await fold.count()) > 0 && !(await field.isVisible())) await fold.locator("summary").click();
+  const folds = page.locator("details.more", { has: field });
+  // The outer one comes first.
+  for (let at = 0; at < (await folds.count()) && !(await field.isVisible()); at++) {
+    const summary = folds.nth(at).locator("> summary");
+    if (!(await folds.nth(at).evaluate((fold) => (fold as HTMLDetailsElement).open))) await summary.click();
+  }
 }
 
 /** Waits for a state in the heading of a container's page. */

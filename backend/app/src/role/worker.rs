@@ -28,10 +28,11 @@ pub(crate) fn clean_up(settings: Settings) -> anyhow::Result<ExitCode> {
         nix::unistd::geteuid().is_root(),
         "orlop cleanup needs root. Try: sudo orlop cleanup"
     );
-    if !settings.data_dir.exists() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    let _lock = prepare::lock(&settings.data_dir)?;
+    // Without its data an instance cannot run, but what it made on the host may still be there.
+    let data = settings.data_dir.exists();
+    let _lock = data
+        .then(|| prepare::lock(&settings.data_dir))
+        .transpose()?;
     let errors = orlop_worker::clean_up(config(settings, 0, 0))
         .err()
         .unwrap_or_default();

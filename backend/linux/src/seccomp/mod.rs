@@ -2,8 +2,7 @@
 //!
 //! `profile` is the list, by name and with the reasons; `numbers` says which number a name has
 //! on each architecture; `program` makes a classic BPF program of both; `custom` does so for
-//! profiles that people bring in Docker's form, `rules` for those of an OCI bundle. All of that is
-//! pure. `install` hands the program to the kernel.
+//! profiles that people bring. All of that is pure. `install` hands the program to the kernel.
 
 mod aarch64;
 pub mod custom;
@@ -11,7 +10,6 @@ pub mod install;
 pub mod numbers;
 pub mod profile;
 pub mod program;
-pub mod rules;
 mod x86;
 
 pub use install::{Flags, install, install_with};

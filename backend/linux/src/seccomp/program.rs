@@ -50,10 +50,6 @@ impl Program {
     pub fn instructions(&self) -> &[Instruction] {
         &self.0
     }
-
-    pub(super) fn of(instructions: Vec<Instruction>) -> Self {
-        Self(instructions)
-    }
 }
 
 /// Codes of instructions (`linux/bpf_common.h`).

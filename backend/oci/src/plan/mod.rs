@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::sched::CloneFlags;
-use orlop_linux::seccomp::Program;
+use orlop_linux::seccomp::{Flags, Program};
 use orlop_runtime::bundle::{Bundle, Hook, InnerHooks, RootSpread};
 
 use crate::config::{self, Config};
@@ -85,8 +85,8 @@ impl Host {
 pub(crate) struct Filter {
     /// The program.
     pub(crate) program: Program,
-    /// Log what is not let through.
-    pub(crate) log: bool,
+    /// How the kernel is to treat it.
+    pub(crate) flags: Flags,
 }
 
 /// A configuration, understood.

@@ -1,13 +1,16 @@
-//! The configuration's filter as rules of our own. Pure.
+//! The configuration's filter, in the words of the profiles that the engine takes. Pure.
 
-use orlop_linux::seccomp::Architecture;
-use orlop_linux::seccomp::rules::{Action, Compare, Condition, Profile, Rule, compile};
+use orlop_linux::capability::CapabilitySet;
+use orlop_linux::seccomp::custom::{self, Surroundings};
+use orlop_model::seccomp::{Action, Arch, Document, Flag, KernelVersion, Profile, Rule, Test};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Filter, PlanError, invalid, unsupported};
 use crate::config::{Seccomp, SeccompArg, SeccompCall};
 
-/// EPERM, where no error is named.
-const USUAL_ERRNO: u32 = 1;
+/// Nothing in a bundle's filter depends on the kernel.
+const ANY_KERNEL: KernelVersion = KernelVersion { major: 0, minor: 0 };
 
 /// Understands a filter and makes its program.
 ///
@@ -17,125 +20,94 @@ pub(crate) fn filter(seccomp: &Seccomp) -> Result<Filter, PlanError> {
     if seccomp
         .listener_path
         .as_ref()
-        .is_some_and(|p| !p.is_empty())
+        .is_some_and(|path| !path.is_empty())
     {
         return Err(unsupported(
             "linux.seccomp.listenerPath",
             "no call is decided by another process yet",
         ));
     }
-    let default = action(
-        "linux.seccomp.defaultAction",
-        &seccomp.default_action,
-        seccomp.default_errno_ret,
-    )?;
-    let mut rules = Vec::new();
-    for (at, call) in seccomp.syscalls.iter().enumerate() {
-        rules.push(rule(&format!("linux.seccomp.syscalls[{at}]"), call)?);
-    }
-    let mut log = false;
-    for flag in &seccomp.flags {
-        match flag.as_str() {
-            "SECCOMP_FILTER_FLAG_LOG" => log = true,
-            // One thread only, and always so.
-            "SECCOMP_FILTER_FLAG_TSYNC" | "SECCOMP_FILTER_FLAG_SPEC_ALLOW" => {}
-            // Says something about notifications, and there are none.
-            "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" => {}
-            other => {
-                let why = format!("{other:?} is no flag of a filter");
-                return Err(invalid("linux.seccomp.flags", why));
-            }
-        }
-    }
-    let program = compile(&Profile {
-        architectures: architectures(&seccomp.architectures)?,
-        default,
-        rules,
-    });
-    Ok(Filter {
-        program: program.map_err(|error| invalid("linux.seccomp", error.to_string()))?,
-        log,
-    })
-}
-
-/// The machine's own, and those that are named and that this machine can run.
-fn architectures(names: &[String]) -> Result<Vec<Architecture>, PlanError> {
-    let mut found = vec![Architecture::NATIVE[0]];
-    for name in names {
-        let architecture = match name.strip_prefix("SCMP_ARCH_") {
-            Some("X86_64") => Architecture::X86_64,
-            Some("X86") => Architecture::I386,
-            Some("X32") => Architecture::X32,
-            Some("AARCH64") => Architecture::Aarch64,
-            // Programs of other machines do not run here.
-            Some(_) => continue,
-            None => {
-                let why = format!("{name:?} is no architecture");
-                return Err(invalid("linux.seccomp.architectures", why));
-            }
-        };
-        if Architecture::NATIVE.contains(&architecture) && !found.contains(&architecture) {
-            found.push(architecture);
-        }
-    }
-    Ok(found)
-}
-
-fn action(field: &str, name: &str, errno: Option<u32>) -> Result<Action, PlanError> {
-    let value = || {
-        u16::try_from(errno.unwrap_or(USUAL_ERRNO))
-            .map_err(|_| invalid(field, "the error number is too large"))
+    let calls = seccomp.syscalls.iter().enumerate();
+    let rules = calls.map(|(at, call)| rule(&format!("linux.seccomp.syscalls[{at}]"), call));
+    let document = Document {
+        default_action: action("linux.seccomp.defaultAction", &seccomp.default_action)?,
+        default_errno_ret: seccomp.default_errno_ret,
+        architectures: Some(architectures(&seccomp.architectures)?),
+        arch_map: None,
+        flags: Some(flags(&seccomp.flags)?),
+        listener_path: None,
+        syscalls: Some(rules.collect::<Result<_, _>>()?),
     };
-    Ok(match name {
-        "SCMP_ACT_ALLOW" => Action::Allow,
-        "SCMP_ACT_LOG" => Action::Log,
-        "SCMP_ACT_ERRNO" => Action::Fail(value()?),
-        "SCMP_ACT_TRACE" => Action::Trace(value()?),
-        "SCMP_ACT_TRAP" => Action::Trap,
-        "SCMP_ACT_KILL" | "SCMP_ACT_KILL_THREAD" => Action::KillThread,
-        "SCMP_ACT_KILL_PROCESS" => Action::KillProcess,
-        "SCMP_ACT_NOTIFY" => {
-            return Err(unsupported(
-                field,
-                "no call is decided by another process yet",
-            ));
-        }
-        other => return Err(invalid(field, format!("{other:?} is no action"))),
+    let wrong = |error: &dyn std::fmt::Display| invalid("linux.seccomp", error.to_string());
+    let profile = Profile::try_from(document).map_err(|error| wrong(&error))?;
+    let around = Surroundings {
+        capabilities: CapabilitySet::EMPTY,
+        kernel: ANY_KERNEL,
+    };
+    Ok(Filter {
+        program: custom::compile(&profile, around).map_err(|error| wrong(&error))?,
+        flags: custom::flags(&profile),
     })
+}
+
+/// One of a list of names.
+fn word<T: DeserializeOwned>(field: &str, name: &str, what: &str) -> Result<T, PlanError> {
+    serde_json::from_value(Value::from(name))
+        .map_err(|_| invalid(field, format!("{name:?} is no {what}")))
+}
+
+fn action(field: &str, name: &str) -> Result<Action, PlanError> {
+    if name == "SCMP_ACT_NOTIFY" {
+        return Err(unsupported(
+            field,
+            "no call is decided by another process yet",
+        ));
+    }
+    word(field, name, "action")
+}
+
+/// Those that are named besides the machine's own.
+fn architectures(names: &[String]) -> Result<Vec<Arch>, PlanError> {
+    match names.iter().find(|name| !name.starts_with("SCMP_ARCH_")) {
+        None => Ok(names.iter().cloned().map(Arch::from).collect()),
+        Some(name) => Err(invalid(
+            "linux.seccomp.architectures",
+            format!("{name:?} is no architecture"),
+        )),
+    }
+}
+
+fn flags(names: &[String]) -> Result<Vec<Flag>, PlanError> {
+    // It says something about notifications, and there are none.
+    let names = names
+        .iter()
+        .filter(|name| *name != "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV");
+    names
+        .map(|name| word("linux.seccomp.flags", name, "flag of a filter"))
+        .collect()
 }
 
 fn rule(field: &str, call: &SeccompCall) -> Result<Rule, PlanError> {
     if call.names.is_empty() {
         return Err(invalid(format!("{field}.names"), "is empty"));
     }
+    let tests = call.args.iter().map(|arg| test(field, arg));
     Ok(Rule {
-        names: call.names.clone(),
-        action: action(&format!("{field}.action"), &call.action, call.errno_ret)?,
-        conditions: call
-            .args
-            .iter()
-            .map(|arg| condition(&format!("{field}.args"), arg))
-            .collect::<Result<_, PlanError>>()?,
+        name: None,
+        names: Some(call.names.clone()),
+        action: action(&format!("{field}.action"), &call.action)?,
+        errno_ret: call.errno_ret,
+        args: Some(tests.collect::<Result<_, _>>()?),
+        includes: None,
+        excludes: None,
     })
 }
 
-fn condition(field: &str, arg: &SeccompArg) -> Result<Condition, PlanError> {
-    let (compare, value) = match arg.op.as_str() {
-        "SCMP_CMP_NE" => (Compare::NotEqual, arg.value),
-        "SCMP_CMP_LT" => (Compare::Less, arg.value),
-        "SCMP_CMP_LE" => (Compare::AtMost, arg.value),
-        "SCMP_CMP_EQ" => (Compare::Equal, arg.value),
-        "SCMP_CMP_GE" => (Compare::AtLeast, arg.value),
-        "SCMP_CMP_GT" => (Compare::Greater, arg.value),
-        "SCMP_CMP_MASKED_EQ" => (Compare::MaskedEqual(arg.value), arg.value_two & arg.value),
-        other => return Err(invalid(field, format!("{other:?} is no comparison"))),
-    };
-    Ok(Condition {
-        argument: u8::try_from(arg.index)
-            .ok()
-            .filter(|index| *index < 6)
-            .ok_or_else(|| invalid(field, "a call has arguments 0 to 5"))?,
-        compare,
-        value,
+fn test(field: &str, arg: &SeccompArg) -> Result<Test, PlanError> {
+    Ok(Test {
+        index: arg.index,
+        value: arg.value,
+        value_two: arg.value_two,
+        op: word(&format!("{field}.args"), &arg.op, "comparison")?,
     })
 }

@@ -145,11 +145,7 @@ pub(crate) fn state_text(record: &Record, status: Status, pid: Option<u32>) -> S
 pub(crate) fn installer(filter: Option<Filter>) -> impl Fn() -> io::Result<()> {
     move || match &filter {
         Some(filter) => {
-            let flags = seccomp::Flags {
-                log: filter.log,
-                ..seccomp::Flags::default()
-            };
-            seccomp::install_with(&filter.program, flags).map_err(io::Error::from)
+            seccomp::install_with(&filter.program, filter.flags).map_err(io::Error::from)
         }
         None => Ok(()),
     }
