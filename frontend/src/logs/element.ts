@@ -31,13 +31,18 @@ class Logs extends HTMLElement {
   #status = el("span", { class: "log-link", role: "status" });
   #more = button("Newer lines", "log-new btn-primary btn-small", () => this.#view?.follow(), "end");
   #bar: HTMLElement = el("div");
+  #clear = button("Clear view", "btn-small btn-quiet", () => this.#empty(), "cross");
   #begun = false;
 
   connectedCallback(): void {
     if (this.#socket) return;
     this.#more.hidden = true;
+    // There is nothing of the stream yet that could be cleared.
+    this.#clear.disabled = true;
     this.#bar = this.#tools();
     this.prepend(this.#bar);
+    const rows = this.querySelector("[data-rows]");
+    if (rows) rows.scrollTop = rows.scrollHeight;
     this.#socket = new Socket({
       address: () => {
         const src = this.getAttribute("src") ?? "";
@@ -63,6 +68,7 @@ class Logs extends HTMLElement {
   #begin(): void {
     if (this.#begun) return;
     this.#begun = true;
+    this.#clear.disabled = false;
     this.replaceChildren(this.#bar, this.#list, this.#more);
     this.#view = new Viewport(this.#list, this.#buffer, (pinned, hidden) => {
       this.#more.hidden = pinned;
@@ -87,6 +93,11 @@ class Logs extends HTMLElement {
     this.#view?.update(change);
   }
 
+  #empty(): void {
+    this.#buffer.clear();
+    this.#view?.reset();
+  }
+
   #tools(): HTMLElement {
     const wrap = this.#toggle("Wrap lines", "wrap", "log-nowrap", true);
     const time = this.#toggle("Times", "clock", "log-notime", true);
@@ -102,16 +113,7 @@ class Logs extends HTMLElement {
       this.#list.dataset["only"] = stream.value;
       this.#view?.follow();
     });
-    const clear = button(
-      "Clear view",
-      "btn-small btn-quiet",
-      () => {
-        this.#buffer.clear();
-        this.#view?.reset();
-      },
-      "cross",
-    );
-    return el("div", { class: "log-tools" }, stream, wrap, time, clear, this.#status);
+    return el("div", { class: "log-tools" }, stream, wrap, time, this.#clear, this.#status);
   }
 
   /** A button that is pressed while a feature is on; off sets a class. Remembered on this device. */

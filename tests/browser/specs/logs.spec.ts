@@ -9,11 +9,17 @@ const page = await open();
 const lines = page.locator("orlop-logs .log-line > span");
 const COUNTING = "i=0; while true; do echo line $i; i=$((i+1)); sleep 0.02; done";
 
+/** Waits until the stream's rows have taken the place of the server's. */
+async function live(): Promise<void> {
+  await page.locator('.log-link[data-link="open"]').waitFor();
+  await page.locator(".log-tools button:enabled", { hasText: "Clear view" }).waitFor();
+}
+
 /** Opens the log page of a container by its tab. */
 async function openLogs(name: string): Promise<void> {
   await page.goto(`/containers/${await docker("inspect", "--format", "{{.Id}}", name)}`);
   await page.getByRole("link", { name: "Logs" }).click();
-  await page.locator('.log-link[data-link="open"]').waitFor();
+  await live();
 }
 
 /** The numbers of the counting container that the page shows. */
@@ -90,7 +96,7 @@ chapter("a long log opens at its end, and older lines are there when one scrolls
   await lines.getByText("line 2999", { exact: true }).waitFor();
   const list = page.locator("orlop-logs .log");
   const below = () => list.evaluate((node) => node.scrollHeight - node.clientHeight - node.scrollTop);
-  assert.ok((await below()) < 20, "it is at the end");
+  await until("the end", async () => (await below()) < 20);
   assertGapless(await numbers());
   await list.evaluate((node) => {
     node.scrollTop = 0;
@@ -121,7 +127,7 @@ chapter("a view can be cleared and its times hidden, and a reload keeps the choi
   await page.getByRole("button", { name: "Times" }).click();
   await page.locator("orlop-logs .log-line > time").first().waitFor({ state: "hidden" });
   await page.reload();
-  await page.locator('.log-link[data-link="open"]').waitFor();
+  await live();
   await lines.first().waitFor();
   assert.ok(!(await page.locator("orlop-logs .log-line > time").first().isVisible()));
   const newest = (await numbers()).at(-1) ?? 0;
