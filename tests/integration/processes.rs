@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
 
 use acceptance::fixture;
+use acceptance::http::call;
 use acceptance::server::Server;
 use acceptance::wait;
 
@@ -255,6 +256,9 @@ fn signals_are_sent_by_name_and_number_and_stop_escalates() {
         let log = server.docker(&["logs", "deaf"]).out;
         (log.matches("ready").count() == 2).then_some(())
     });
-    server.docker(&["stop", "--signal", "QUIT", "deaf"]).ok();
+    // Older clients have no option for it.
+    let socket = server.run_dir().join("orlop.sock");
+    let stop = call(&socket, "POST", "/containers/deaf/stop?signal=QUIT", "");
+    assert_eq!(stop.status, 204, "{stop:?}");
     assert_eq!(server.inspect("deaf", "{{.State.ExitCode}}"), "4");
 }

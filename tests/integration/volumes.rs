@@ -118,7 +118,8 @@ fn a_part_of_a_volume_is_shown_and_nothing_leads_out_of_it() {
     symlink("/proc/self/root", data.join("magic")).expect("link");
     let run = |sub: &str| {
         let mount = format!("type=volume,source=data,target=/m,volume-subpath={sub}");
-        server.docker(&[
+        // Older clients of Docker do not know this option.
+        server.orlop(&[
             "run", "--rm", "--mount", &mount, "busybox", "cat", "/m/file",
         ])
     };
@@ -244,8 +245,9 @@ fn read_only_reaches_below_unless_told_otherwise() {
         let mount = format!("type=bind,source={source},target=/s,readonly{options}");
         let script =
             "touch /s/x 2>/dev/null && echo top; touch /s/below/x 2>/dev/null && echo below; true";
+        // Older clients of Docker do not know all of these.
         server
-            .docker(&[
+            .orlop(&[
                 "run", "--rm", "--mount", &mount, "busybox", "sh", "-c", script,
             ])
             .ok()

@@ -128,10 +128,11 @@ impl Server {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// Name of the bridge, which marks everything of this server on the host.
+    /// Name of the bridge, which marks everything of this server on the host. All are of one
+    /// length, so that none is the beginning of another's.
     #[must_use]
     pub fn bridge(&self) -> String {
-        format!("ot{}x{}", self.number, std::process::id())
+        format!("ot{}x{:07}", self.number, std::process::id())
     }
 
     /// A subnet that no other server of this moment has: each test is a process of its own.
