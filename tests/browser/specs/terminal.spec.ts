@@ -88,7 +88,9 @@ chapter("a reload comes back to the same session and its scrollback", async () =
 
 chapter("the session goes on after the death of the server", async () => {
   expect(/WebSocket/, /ERR_CONNECTION_REFUSED/);
-  await terminal.run("clear; (while ! [ -e /tmp/go ]; do :; done; echo said meanwhile) & true");
+  await terminal.run("clear; (while ! [ -e /tmp/go ]; do :; done; echo said meanwhile) & echo armed");
+  // What is typed while the server dies may be lost: only then is it safe to kill it.
+  await terminal.sees(/^armed$/m);
   await killServer();
   await page.locator('.term-bar [data-link="waiting"]').waitFor();
   await launchServer();
